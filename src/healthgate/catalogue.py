@@ -1,0 +1,71 @@
+"""All systems and checks there are, read from the checks folder. Opens no connection."""
+
+import inspect
+import sys
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+from healthgate.claim import Check, declared_on
+from healthgate.system import System
+
+
+class CatalogueError(Exception):
+    """The checks folder contradicts itself; the text says where."""
+
+
+@dataclass
+class Catalogue:
+    """Systems by name and checks by id."""
+
+    systems: dict[str, type[System]] = field(default_factory=dict)
+    checks: dict[str, Check] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> set[str]:
+        """The ids without parameters."""
+        return {check.row for check in self.checks.values()}
+
+
+def load(folder: Path, root: Path) -> Catalogue:
+    """Import every package and `test_*.py` below `folder` and return what they declare.
+
+    `root` is the folder their module names are relative to. CatalogueError names a duplicate id, a claim of
+    an undeclared system, or a requirement on a check there is not.
+    """
+    catalogue = Catalogue()
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    for path in sorted(folder.rglob("*.py")):
+        if path.name != "__init__.py" and not path.name.startswith("test_"):
+            continue
+        module = import_module(_module_name(path, root))
+        for value in list(vars(module).values()):
+            if inspect.isclass(value) and issubclass(value, System) and value is not System:
+                known = catalogue.systems.setdefault(value.name, value)
+                if known is not value:
+                    raise CatalogueError(f"{path}: there are two systems named {value.name}")
+            elif inspect.isfunction(value) and value.__module__ == module.__name__:
+                for check in declared_on(value):
+                    _add(catalogue, check)
+    for check in catalogue.checks.values():
+        if check.system not in catalogue.systems:
+            raise CatalogueError(
+                f"{check.file}:{check.line}: {check.id} is about {check.system}, which is no declared system"
+            )
+        for required in check.requires:
+            if required not in catalogue.checks:
+                raise CatalogueError(f"{check.file}:{check.line}: {check.id} requires {required}, which is no check")
+    return catalogue
+
+
+def _add(catalogue: Catalogue, check: Check) -> None:
+    other = catalogue.checks.setdefault(check.id, check)
+    if other is not check:
+        raise CatalogueError(f"{check.file}:{check.line}: {check.id} is already declared at {other.file}:{other.line}")
+
+
+def _module_name(path: Path, root: Path) -> str:
+    relative = path.relative_to(root).with_suffix("")
+    parts = relative.parts[:-1] if relative.name == "__init__" else relative.parts
+    return ".".join(parts)

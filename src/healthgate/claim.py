@@ -1,0 +1,136 @@
+"""A check: one sentence about a system, as data. Declaring one reads nothing."""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from healthgate import duration
+from healthgate.limit import Limit
+from healthgate.source import Later, Probe, Source
+from healthgate.system import System
+
+ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+(\[[A-Za-z0-9_.-]+\])?")
+MARK = "__healthgate_checks__"
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim. `cadence` is in seconds; `file` and `line` say where the claim stands.
+
+    `attempts` is how often sources that race against each other may be read until they agree.
+    """
+
+    id: str
+    reading: Source
+    stays: Limit
+    name: str
+    cause: str
+    action: str
+    runbook: str
+    cadence: float
+    requires: tuple[str, ...]
+    attempts: int
+    file: str
+    line: int
+
+    @property
+    def system(self) -> str:
+        """The system the claim is about: the first part of its id."""
+        return self.id.partition(".")[0]
+
+    @property
+    def row(self) -> str:
+        """The id without its parameter: `gateway.endpoint.debug[summary]` is of row `gateway.endpoint.debug`."""
+        return self.id.partition("[")[0]
+
+    @property
+    def slug(self) -> str:
+        """What names the check within its test function: the id's last part, with its parameter."""
+        row, _, parameter = self.id.rstrip("]").partition("[")
+        last = row.rpartition(".")[2]
+        return f"{last}-{parameter}" if parameter else last
+
+    def required(self, systems: Mapping[str, System]) -> tuple[str, ...]:
+        """Return the checks that must be ok before this one says anything, where `systems` are present."""
+        proofs = (probe.proven_by for probe in self.reading.probes(systems) if probe.proven_by)
+        return tuple(dict.fromkeys(name for name in (*self.requires, *proofs) if name != self.id))
+
+    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
+        """Return the probes this check reads; Absent names what the environment leaves out."""
+        found: dict[Probe, None] = {}
+        for probe in self.reading.probes(systems):
+            if isinstance(probe, Later):
+                found |= dict.fromkeys(_chain(probe))
+            found[probe] = None
+        return tuple(found)
+
+
+def _chain(later: Later) -> tuple[Probe, ...]:
+    before = _chain(later.after) if later.after else ()
+    return (*before, later.first, later)
+
+
+def check(
+    id: str,  # noqa: A002
+    reading: Source,
+    *,
+    stays: Limit,
+    name: str,
+    cause: str,
+    action: str,
+    runbook: str,
+    every: str = "60s",
+    requires: Iterable[str] = (),
+    attempts: int = 1,
+) -> Callable[[Function], Function]:
+    """Declare a check on the test function below; ValueError if the declaration is wrong.
+
+    `every` is how often the check is meant to be run, as a duration. `requires` adds checks that must be ok
+    first to those that prove the requests the reading is taken from. `runbook` is the name of a page in
+    `docs/runbooks/`.
+    """
+    if not ID.fullmatch(id):
+        raise ValueError(f"{id!r} is not a check id; write system.area.claim, with a parameter in brackets if any")
+    frame = sys._getframe(1)  # noqa: SLF001 (the line of the claim is what a failure points at)
+    declared = Check(
+        id=id,
+        reading=reading,
+        stays=stays,
+        name=name,
+        cause=cause,
+        action=action,
+        runbook=runbook,
+        cadence=duration.seconds(every),
+        requires=tuple(requires),
+        attempts=attempts,
+        file=frame.f_code.co_filename,
+        line=frame.f_lineno,
+    )
+
+    def declare(function: Function) -> Function:
+        setattr(function, MARK, [declared, *declared_on(function)])
+        return function
+
+    return declare
+
+
+def each(checks: Iterable[Callable[[Function], Function]]) -> Callable[[Function], Function]:
+    """Declare several checks on one test function, as in `@each(check(…) for route in ROUTES)`."""
+    several = list(checks)
+
+    def declare(function: Function) -> Function:
+        for one in reversed(several):
+            function = one(function)
+        return function
+
+    return declare
+
+
+def declared_on(function: object) -> list[Check]:
+    """Return the checks declared on a test function, in order."""
+    found: list[Check] = getattr(function, MARK, [])
+    return found

@@ -1,0 +1,331 @@
+"""What a healthy value looks like: one value that judges a reading, prints itself and can be overridden.
+
+A limit has up to four tiers. `objective` is what good looks like; `expected` is a benchmark that is only
+shown; `warning` and `critical` are alert lines. They are judged critical first, then warning, then the
+objective, strictly as written: a value on an edge that no tier claims has *missed* its objective.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from healthgate.duration import spoken
+from healthgate.printable import printable
+from healthgate.state import State
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of measurement. `floor` is the lowest possible value; below it a reading is nonsense (None: no floor)."""
+
+    symbol: str
+    floor: float | None = 0.0
+
+    def __str__(self) -> str:
+        return self.symbol
+
+
+percent = Unit("%")
+ms = Unit("ms")
+seconds = Unit("s")
+megabytes = Unit("MB")
+bare = Unit("", floor=None)
+
+Scalar: TypeAlias = float | int | str | bool | tuple[Any, ...]
+
+COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "in": lambda value, allowed: value in allowed,
+    "not in": lambda value, allowed: value not in allowed,
+    "between": lambda value, edges: edges[0] <= value <= edges[1],
+    "outside": lambda value, edges: value < edges[0] or value > edges[1],
+}
+SPOKEN = {
+    "<": "below {}",
+    "<=": "at most {}",
+    ">": "above {}",
+    ">=": "at least {}",
+    "==": "{}",
+    "!=": "other than {}",
+    "in": "one of {}",
+    "not in": "none of {}",
+    "between": "between {}",
+    "outside": "outside {}",
+}
+UPWARD, DOWNWARD = frozenset({">", ">="}), frozenset({"<", "<="})
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One line of a limit: the values on its far side belong to it.
+
+    `sustained` is how long, in seconds, every sample must lie there before the tier is reached; `samples`
+    is how many samples in a row must. Zero and one mean at once.
+    """
+
+    op: str
+    value: Scalar
+    sustained: float = 0.0
+    samples: int = 1
+
+    def __post_init__(self) -> None:
+        if self.op not in COMPARE:
+            raise ValueError(f"{self.op!r} is not a comparison; use one of {', '.join(COMPARE)}")
+
+    @property
+    def needs_window(self) -> bool:
+        """Whether one sample is not enough to reach this tier."""
+        return self.sustained > 0 or self.samples > 1
+
+    def holds(self, value: object) -> bool:
+        """Whether `value` lies on the far side of this line."""
+        return COMPARE[self.op](value, self.value)
+
+
+@dataclass(frozen=True)
+class Reaching:
+    """An alert line that its own value already crosses, before the limit it stands in gives it a direction."""
+
+    value: float
+
+
+def reaching(value: float) -> Reaching:
+    """`below(40, warning=reaching(40))`: 40 itself already warns; a plain 40 would warn above 40 only."""
+    return Reaching(value)
+
+
+def exactly(value: Scalar) -> Tier:
+    """An alert line at one value only: `above(0, symbols, critical=exactly(0))`."""
+    return Tier("==", value)
+
+
+def over(value: float) -> Tier:
+    """An alert line above `value`, for limits whose objective gives no direction."""
+    return Tier(">", value)
+
+
+Line: TypeAlias = float | Reaching | Tier | None
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The tiers a reading is judged by, and its unit."""
+
+    objective: Tier
+    unit: Unit = bare
+    expected: Tier | None = None
+    warning: Tier | None = None
+    critical: Tier | None = None
+
+    def __post_init__(self) -> None:
+        if problem := self.inversion():
+            raise ValueError(problem)
+
+    @property
+    def severity(self) -> str:
+        """The worst this limit can say: critical, warning or objective. Missing data is routed with it."""
+        return "critical" if self.critical else "warning" if self.warning else "objective"
+
+    def judge(self, value: object, held: float = 0.0, samples: int = 1) -> State:
+        """Return the state of `value`, which has been on its side for `held` seconds and `samples` samples.
+
+        A value that is missing, not finite, of the wrong type or below its unit's floor is UNKNOWN.
+        """
+        if self.malformed(value) is not None:
+            return State.UNKNOWN
+        waiting = False
+        for tier, state in ((self.critical, State.CRITICAL), (self.warning, State.WARNING)):
+            if tier is None or not tier.holds(value):
+                continue
+            if held >= tier.sustained and samples >= tier.samples:
+                return state
+            waiting = True
+        if waiting:
+            return State.PENDING
+        return State.OK if self.objective.holds(value) else State.MISSED
+
+    def malformed(self, value: object) -> str | None:
+        """Say in words why `value` cannot be judged by this limit, or None if it can."""
+        if value is None:
+            return "is missing"
+        wanted = self.objective.value[0] if isinstance(self.objective.value, tuple) else self.objective.value
+        if isinstance(wanted, bool):
+            return None if isinstance(value, bool) else f"is {shown(value)}, not true or false"
+        if isinstance(wanted, str):
+            return None if isinstance(value, str) else f"is {shown(value)}, not text"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"is {shown(value)}, not a number"
+        if not math.isfinite(value):
+            return f"is {value}, not a finite number"
+        if self.unit.floor is not None and value < self.unit.floor:
+            return f"is {self.speak(value)}, which cannot be (lowest possible: {self.speak(self.unit.floor)})"
+        return None
+
+    def inversion(self) -> str | None:
+        """Say which two tiers contradict each other, or None."""
+        lines = [
+            (name, tier)
+            for name, tier in (("expected", self.expected), ("objective", self.objective))
+            if tier and tier.op in DOWNWARD | UPWARD
+        ]
+        turned = {op: UPWARD if op in DOWNWARD else DOWNWARD for op in DOWNWARD | UPWARD}
+        for name, tier in (("warning", self.warning), ("critical", self.critical)):
+            if tier and lines and tier.op in turned[lines[0][1].op]:
+                lines.append((name, tier))
+        rising = bool(lines) and lines[0][1].op in DOWNWARD
+        for (inner, near), (outer, far) in pairwise(lines):
+            if isinstance(near.value, int | float) and isinstance(far.value, int | float):
+                wrong = far.value < near.value if rising else far.value > near.value
+                if wrong:
+                    side = "above" if rising else "below"
+                    return f"{outer} {far.value:g} lies on the healthy side of {inner} {near.value:g}; put it {side}"
+        return None
+
+    def moved(self, values: Mapping[str, float]) -> "Limit":
+        """Return this limit with the tiers named in `values` at other values; ValueError says what is wrong."""
+        changes = {}
+        for name, value in values.items():
+            tier: Tier | None = getattr(self, name)
+            if tier is None:
+                raise ValueError(f"this check has no {name} line; it has {', '.join(self.tiers())}")
+            if isinstance(tier.value, bool) or not isinstance(tier.value, int | float):
+                raise ValueError(f"the {name} line of this check is not a number and cannot be moved")  # noqa: TRY004
+            changes[name] = replace(tier, value=value)
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def tiers(self) -> dict[str, Tier]:
+        """Return the tiers there are, by name."""
+        named = {
+            "expected": self.expected,
+            "objective": self.objective,
+            "warning": self.warning,
+            "critical": self.critical,
+        }
+        return {name: tier for name, tier in named.items() if tier is not None}
+
+    def speak(self, value: object) -> str:
+        """Return `value` with its unit, as in '85.2 %'."""
+        text = shown(value)
+        return f"{text} {self.unit}" if self.unit.symbol and not isinstance(value, str | bool) else text
+
+    def say(self, tier: Tier) -> str:
+        """Return one tier in words, as in 'above 90 %' or 'above 100 % for 5 m'."""
+        values = tier.value if isinstance(tier.value, tuple) else (tier.value,)
+        glue = " and " if tier.op in {"between", "outside"} else ", "
+        words = SPOKEN[tier.op].format(glue.join(self.speak(value) for value in values))
+        if tier.sustained:
+            words += f" for {spoken(tier.sustained)}"
+        if tier.samples > 1:
+            words += f" in {tier.samples} samples in a row"
+        return words
+
+    def __str__(self) -> str:
+        lines = [self.say(self.objective)]
+        for name, tier in (("warning", self.warning), ("critical", self.critical)):
+            if tier is not None and not isinstance(tier.value, bool):
+                lines.append(f"{name} {self.say(tier)}")
+        return ", ".join(lines)
+
+
+def shown(value: object) -> str:
+    """Return a reading as people write it: shortest exact digits, true and false, text in quotes."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) and abs(value) < 1e6 else f"{value:.12g}"
+    if isinstance(value, str):
+        return f'"{printable(value, 60)}"'
+    if value is None:
+        return "null"
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    return printable(value, 60)
+
+
+def _line(written: Line, beyond: str, reaches: str) -> Tier | None:
+    if written is None or isinstance(written, Tier):
+        return written
+    if isinstance(written, Reaching):
+        return Tier(reaches, written.value)
+    return Tier(beyond, written)
+
+
+def _numeric(op: str, value: float, unit: Unit, warning: Line, critical: Line, expected: float | None) -> Limit:
+    beyond, reaches = (">", ">=") if op in DOWNWARD else ("<", "<=")
+    return Limit(
+        objective=Tier(op, value),
+        unit=unit,
+        expected=None if expected is None else Tier(op, expected),
+        warning=_line(warning, beyond, reaches),
+        critical=_line(critical, beyond, reaches),
+    )
+
+
+def below(
+    value: float,
+    unit: Unit = bare,
+    *,
+    warning: Line = None,
+    critical: Line = None,
+    expected: float | None = None,
+) -> Limit:
+    """Healthy strictly below `value`. A plain number for an alert line means *above* that number."""
+    return _numeric("<", value, unit, warning, critical, expected)
+
+
+def at_most(
+    value: float,
+    unit: Unit = bare,
+    *,
+    warning: Line = None,
+    critical: Line = None,
+    expected: float | None = None,
+) -> Limit:
+    """Healthy at `value` or below. A plain number for an alert line means *above* that number."""
+    return _numeric("<=", value, unit, warning, critical, expected)
+
+
+def above(
+    value: float,
+    unit: Unit = bare,
+    *,
+    warning: Line = None,
+    critical: Line = None,
+    expected: float | None = None,
+) -> Limit:
+    """Healthy strictly above `value`. A plain number for an alert line means *below* that number."""
+    return _numeric(">", value, unit, warning, critical, expected)
+
+
+def at_least(
+    value: float,
+    unit: Unit = bare,
+    *,
+    warning: Line = None,
+    critical: Line = None,
+    expected: float | None = None,
+) -> Limit:
+    """Healthy at `value` or above. A plain number for an alert line means *below* that number."""
+    return _numeric(">=", value, unit, warning, critical, expected)
+
+
+def none(unit: Unit, *, warning: Line = None, critical: Line = None) -> Limit:
+    """Healthy at exactly zero. A plain number for an alert line means *above* that number."""
+    return Limit(Tier("==", 0), unit, None, _line(warning, ">", ">="), _line(critical, ">", ">="))
+
+
+def equals(value: Scalar, unit: Unit = bare, *, warning: Tier | None = None, critical: Tier | None = None) -> Limit:
+    """Healthy at exactly `value` (text, number or truth). Without alert lines anything else is critical."""
+    if warning is None and critical is None:
+        critical = Tier("!=", value)
+    return Limit(Tier("==", value), unit, None, warning, critical)

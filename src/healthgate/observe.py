@@ -1,0 +1,158 @@
+"""The only part that does I/O: every request once, all at the same time, none able to hold up another.
+
+Each connection has a thread of its own, which makes one request after another on it. A host gets as many
+connections as it has requests waiting, up to `CONNECTIONS_PER_HOST`. The calling thread only waits, so that
+it keeps every deadline whatever the threads are stuck in (a name look-up cannot be interrupted).
+"""
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from healthgate.duration import spoken
+from healthgate.secret import Redactor
+from healthgate.source import Observation, Request
+
+CONNECTIONS_PER_HOST = 32
+"""Most connections one run holds to one host at a time."""
+
+GRACE = 0.25
+"""Seconds a request may be late before its thread is given up: it should have noticed its deadline itself."""
+
+
+@dataclass(eq=False)
+class Task:
+    """A request in one environment. It starts at `not_before` (monotonic seconds) and after `after` is done."""
+
+    environment: str
+    request: Request
+    not_before: float = 0.0
+    after: "list[Task]" = field(default_factory=list)
+    gap: float = 0.0
+    started: float | None = None
+    observation: Observation | None = None
+
+
+@dataclass
+class Cost:
+    """What a run asked of its targets."""
+
+    requests: int = 0
+    connections: int = 0
+
+
+class _Host:
+    def __init__(self) -> None:
+        self.waiting: deque[Task] = deque()
+        self.threads = 0
+        self.idle = 0
+
+
+class Observer:
+    """Makes requests side by side and collects what they bring."""
+
+    def __init__(self, redactor: Redactor, progress: Callable[[int, int], None]) -> None:
+        self.redactor = redactor
+        self.progress = progress
+        self.cost = Cost()
+        self._hosts: dict[tuple[str, str], _Host] = {}
+        self._lock = threading.Condition()
+        self._done: queue.SimpleQueue[tuple[Task, Observation]] = queue.SimpleQueue()
+        self._closing = False
+
+    def run(self, tasks: Iterable[Task]) -> None:
+        """Make every task's request; each has its observation afterwards, if only that it was late."""
+        pending = list(tasks)
+        total = len(pending)
+        running: set[Task] = set()
+        while pending or running:
+            now = time.monotonic()
+            for task in [t for t in pending if self._may_start(t, now)]:
+                pending.remove(task)
+                running.add(task)
+                self._submit(task)
+            self._collect(running, pending)
+            self._give_up_late(running)
+            self.progress(total - len(pending) - len(running), total)
+
+    def close(self) -> None:
+        """Let every connection go."""
+        with self._lock:
+            self._closing = True
+            self._lock.notify_all()
+
+    def _may_start(self, task: Task, now: float) -> bool:
+        if any(before.observation is None for before in task.after):
+            return False
+        if task.gap and task.after:
+            task.not_before = max(task.not_before, (task.after[0].started or 0.0) + task.gap)
+            task.gap = 0.0
+        return now >= task.not_before
+
+    def _submit(self, task: Task) -> None:
+        key = (task.environment, task.request.host)
+        with self._lock:
+            host = self._hosts.setdefault(key, _Host())
+            host.waiting.append(task)
+            if host.idle >= len(host.waiting) or host.threads >= CONNECTIONS_PER_HOST:
+                self._lock.notify_all()
+                return
+            host.threads += 1
+        threading.Thread(target=self._serve, args=(host,), daemon=True, name=f"healthgate {key[1]}").start()
+
+    def _serve(self, host: _Host) -> None:
+        connection: Any = None
+        while True:
+            with self._lock:
+                host.idle += 1
+                while not host.waiting and not self._closing:
+                    self._lock.wait()
+                host.idle -= 1
+                if not host.waiting:
+                    break
+                task = host.waiting.popleft()
+                task.started = time.monotonic()
+            observation, connection = task.request.make(connection, self.redactor)
+            self._done.put((task, observation))
+        if connection is not None:
+            with suppress(OSError):
+                connection.close()
+
+    def _collect(self, running: set[Task], pending: list[Task]) -> None:
+        patience = self._patience(running, pending)
+        with suppress(queue.Empty):
+            task, observation = self._done.get(timeout=patience)
+            self._keep(task, observation, running)
+            while True:
+                self._keep(*self._done.get_nowait(), running)
+
+    def _keep(self, task: Task, observation: Observation, running: set[Task]) -> None:
+        if task not in running:
+            return  # given up before it came back
+        running.discard(task)
+        task.observation = observation
+        self.cost.requests += 1
+        self.cost.connections += observation.connections
+
+    def _patience(self, running: set[Task], pending: list[Task]) -> float:
+        now = time.monotonic()
+        moments = [(t.started or now) + t.request.deadline + GRACE for t in running]
+        moments += [t.not_before for t in pending if t.not_before > now]
+        return max(0.001, min(moments, default=now + 0.05) - now)
+
+    def _give_up_late(self, running: set[Task]) -> None:
+        now = time.monotonic()
+        for task in list(running):
+            if task.started is None or now < task.started + task.request.deadline + GRACE:
+                continue
+            words = f"no complete answer within {spoken(task.request.deadline)}"
+            elapsed = round((now - task.started) * 1000, 3)
+            self._keep(task, Observation(task.request.id, "late", time.time(), elapsed, error=words), running)
+            with self._lock:
+                host = self._hosts[(task.environment, task.request.host)]
+                host.threads -= 1  # that thread is stuck; others may take its place

@@ -1,0 +1,99 @@
+"""The pytest plugin: options, and the hooks that are worth having before it is known that checks will run.
+
+It is loaded in every pytest run of the environment it is installed in, so it imports nothing but pytest. What
+a run of checks needs is in `healthgate.session`, imported when there is an `--env`.
+"""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MARK = "__healthgate_checks__"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options of the contract."""
+    group = parser.getgroup("healthgate", "health checks against environments")
+    option = group.addoption
+    option(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME|PATH",
+        help="environment to check; may be repeated",
+    )
+    option(
+        "--fail-on",
+        choices=("objective", "warning", "critical"),
+        help="how bad a state must be to fail the run",
+    )
+    option(
+        "--system",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only checks of this system; may be repeated",
+    )
+    option("--severity", choices=("critical", "warning", "objective"), help="only checks that can be this bad")
+    option("--cadence", metavar="DURATION", help="only checks that are meant to run this often, as in 30s")
+    option("--results", default="reports/results.json", metavar="FILE", help="where the verdicts are written")
+    option("--snapshot-out", metavar="FILE", help="keep what was seen, to judge it again later")
+    option("--snapshot-in", metavar="FILE", help="judge a kept snapshot; nothing is asked over the network")
+    option(
+        "--sample",
+        default="2s",
+        metavar="DURATION",
+        help="how long this run may observe for rates (default 2s)",
+    )
+    option("--exit-codes", choices=("pytest", "nagios"), default="pytest", help="whose exit codes to use")
+    parser.addini("healthgate_checks", "folder of the checks", default="checks")
+    parser.addini(
+        "healthgate_runbooks", "where a runbook stands; {name} is its name", default="docs/runbooks/{name}.md"
+    )
+    parser.addini("healthgate_environments", "folder of the environment profiles", default="environments")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start a session of checks where an environment is named; a wrong profile ends the run here."""
+    config.addinivalue_line(
+        "markers",
+        "health(system, environment, severity, check): set on every check; select with -m \"health(system='x')\"",
+    )
+    if config.getoption("env"):
+        from healthgate.session import Session  # noqa: PLC0415
+
+        config.pluginmanager.register(Session(config), "healthgate-session")
+
+
+@pytest.fixture
+def verdict(request: pytest.FixtureRequest, environment: str, health_check: str) -> object:
+    """The verdict on one check in one environment: `assert verdict.healthy, verdict`."""
+    session = request.config.pluginmanager.getplugin("healthgate-session")
+    return session.verdict_for(request.node, environment, health_check)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Without an environment, keep the checks collectable so that one message can say what is missing."""
+    if hasattr(metafunc.function, MARK) and not metafunc.config.getoption("env"):
+        metafunc.parametrize(("environment", "health_check"), [("", "")], ids=["no-environment"])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> "Iterator[None]":
+    """Refuse to collect checks without an environment, naming those there are."""
+    if not config.getoption("env") and any(hasattr(getattr(item, "function", None), MARK) for item in items):
+        from healthgate.without_environment import refuse  # noqa: PLC0415
+
+        refuse(config, items)
+    return (yield)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """Raise the usage error a worker met, which xdist would lose."""
+    message = getattr(node, "workeroutput", {}).get("healthgate_usage")
+    if message:
+        raise pytest.UsageError(message)

@@ -1,0 +1,135 @@
+"""Sockets that can be neither held nor flooded: one deadline for the whole exchange, one cap on what comes in.
+
+A socket's own timeout bounds each call, so a server that sends a byte now and then is never late. Here every
+call gets what is left of one deadline, whoever makes it: these sockets are handed to http.client and redis-py.
+"""
+
+import functools
+import socket
+import ssl
+import time
+from typing import Any
+
+from healthgate.duration import spoken
+from healthgate.printable import printable
+
+
+class LateError(TimeoutError):
+    """The deadline passed."""
+
+
+class OversizedError(OSError):
+    """More came than is read."""
+
+
+class Bounded:
+    """What both kinds of socket share. Bound one with `bound` before use and before each reuse."""
+
+    ends: float = 0.0
+    budget: int = 0
+    taken: int = 0
+
+    def bound(self, seconds: float, budget: int) -> None:
+        """Allow `seconds` from now and `budget` bytes in."""
+        self.ends = time.monotonic() + seconds
+        self.budget = budget
+        self.taken = 0
+
+    def left(self) -> float:
+        """Return the seconds left; LateError if there are none."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise LateError
+        return left
+
+    def recv_into(self: Any, *args: Any) -> int:
+        """Receive within the deadline and the budget."""
+        self.settimeout(self.left())
+        return int(self.spend(super().recv_into(*args)))  # type: ignore[misc]
+
+    def recv(self: Any, *args: Any) -> bytes:
+        """Receive within the deadline and the budget."""
+        self.settimeout(self.left())
+        data: bytes = super().recv(*args)  # type: ignore[misc]
+        self.spend(len(data))
+        return data
+
+    def sendall(self: Any, *args: Any) -> None:
+        """Send within the deadline."""
+        self.settimeout(self.left())
+        super().sendall(*args)  # type: ignore[misc]
+
+    def spend(self, received: int) -> int:
+        """Count what was received."""
+        self.taken += received
+        if self.taken > self.budget:
+            raise OversizedError
+        return received
+
+
+class BoundedSocket(Bounded, socket.socket):
+    """A plain TCP socket with a deadline and a budget."""
+
+
+class BoundedTLSSocket(Bounded, ssl.SSLSocket):
+    """A TLS socket with a deadline and a budget."""
+
+
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """Return the one context of this process: verified chain and name, the machine's trusted authorities."""
+    context = ssl.create_default_context()
+    context.sslsocket_class = BoundedTLSSocket
+    return context
+
+
+def connect(host: str, port: int, seconds: float, budget: int) -> BoundedSocket:
+    """Return a connected socket bound to `seconds` in all and `budget` bytes; OSError where that fails."""
+    ends = time.monotonic() + seconds
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    failure: OSError | None = None
+    for i, (family, kind, protocol, _, address) in enumerate(addresses):
+        sock = BoundedSocket(family, kind, protocol)
+        try:
+            sock.bound(ends - time.monotonic(), budget)
+            sock.settimeout(sock.left() / (len(addresses) - i))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    raise failure or OSError(f"no address for {host}")
+
+
+def secured(sock: BoundedSocket, host: str) -> BoundedTLSSocket:
+    """Return `sock` after a TLS handshake for `host`, with the same deadline and budget."""
+    ends, budget = sock.ends, sock.budget
+    wrapped = tls_context().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    assert isinstance(wrapped, BoundedTLSSocket)
+    wrapped.bound(ends - time.monotonic(), budget)
+    wrapped.settimeout(wrapped.left())
+    wrapped.do_handshake()
+    return wrapped
+
+
+def explain(error: BaseException, host: str, seconds: float, received: int = 0) -> tuple[str, str]:
+    """Return one word and one phrase for what went wrong with an exchange."""
+    if isinstance(error, OversizedError):
+        return "oversized", f"the answer is larger than {received} bytes"
+    if isinstance(error, TimeoutError):
+        partly = f" ({received} bytes had come)" if received else ""
+        return "late", f"no complete answer within {spoken(seconds)}{partly}"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused", f"connection refused: nothing listens on {host}"
+    if isinstance(error, ssl.SSLError):
+        reason = getattr(error, "verify_message", "") or error.reason or str(error)
+        return "tls", f"TLS failed: {printable(reason)}"
+    if isinstance(error, socket.gaierror | UnicodeError):
+        return "unresolved", f"the name of {host} cannot be resolved"
+    if isinstance(error, ConnectionError | EOFError):
+        return "reset", "the server closed the connection without a complete answer"
+    if isinstance(error, OSError):
+        return "unreachable", f"{host} cannot be reached: {printable(error.strerror or error)}"
+    return "malformed", f"the answer cannot be understood: {printable(error)}"

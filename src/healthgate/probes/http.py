@@ -1,0 +1,344 @@
+"""HTTP: one GET or HEAD, read to the end or to its bounds, redirects not followed."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from healthgate.facts import Facts, NoData
+from healthgate.printable import printable
+from healthgate.secret import Redactor, Secret
+from healthgate.source import Derived, Field, Observation, Probe, Request, Scene, Source
+from healthgate.system import System, Url
+from healthgate.version import __version__
+
+METHODS = frozenset({"GET", "HEAD"})
+"""Requests that change nothing. There is no way to send any other."""
+
+DEEPEST = 100
+"""Levels of nesting a JSON answer may have."""
+
+HEADERS_BUDGET = 256_000
+"""Bytes of status line and headers that are read, beside the body."""
+
+
+@dataclass(frozen=True)
+class Credential:
+    """What a request identifies itself with: a label for people, and how to make the token from the settings."""
+
+    label: str
+    needs: tuple[str, ...]
+    make: Callable[[Any], Secret]
+
+
+def bearer(setting: str) -> Credential:
+    """Return the credential held in a setting, labelled by its name without `_token`."""
+    return Credential(setting.removesuffix("_token"), (setting,), lambda settings: getattr(settings, setting))
+
+
+class HttpProbe(Probe):
+    """A GET (or HEAD) of one path of a system whose settings have a `url`."""
+
+    def __init__(
+        self,
+        system: type[System],
+        path: str,
+        *,
+        credential: Credential | None = None,
+        proven_by: str | None = None,
+        method: str = "GET",
+    ) -> None:
+        if method not in METHODS:
+            raise ValueError(f"a check may not send {method}; only {' and '.join(sorted(METHODS))} change nothing")
+        super().__init__(system, proven_by)
+        self.path = path
+        self.credential = credential
+        self.method = method
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("url", *(self.credential.needs if self.credential else ()))
+
+    @property
+    def id(self) -> str:
+        """The name of this request within an environment."""
+        who = f" ({self.credential.label})" if self.credential else ""
+        return f"{self.system.name} {self.method} {self.path}{who}"
+
+    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
+        return [self.id]
+
+    def requests(self, settings: Any) -> list[Request]:
+        secret = self.credential.make(settings) if self.credential else None
+        return [
+            HttpRequest(self.id, self.method, settings.url, self.path, secret, settings.deadline, settings.body_limit)
+        ]
+
+    def value(self, scene: Scene) -> "Answer":
+        answer = Answer(scene.observation(self.id))
+        if answer.status != "answered":
+            raise NoData(answer.error)
+        return answer
+
+    def where(self, systems: Mapping[str, System]) -> str:
+        url = getattr(self.settings(systems), "url", "")
+        who = f" as {self.credential.label}" if self.credential else ""
+        return f"{self.method} {url}{self.path}{who}"
+
+    def at(self, path: str) -> Field:
+        """Return a member of the JSON body."""
+        return Field(self, path)
+
+    def __getitem__(self, name: str) -> Field:
+        return Field(self, name)
+
+    @property
+    def outcome(self) -> Source:
+        """How the request ended, answered or not: an Answer in any case."""
+        return Outcome(self)
+
+
+def get(
+    system: type[System], path: str, *, credential: Credential | None = None, proven_by: str | None = None
+) -> HttpProbe:
+    """Return a GET of `path`; `proven_by` is the check that says whether its answer can be used."""
+    return HttpProbe(system, path, credential=credential, proven_by=proven_by)
+
+
+class Outcome(Derived):
+    """How a request ended. It does not require what the answer is proven by: it is what the proof reads."""
+
+    def __init__(self, probe: HttpProbe) -> None:
+        super().__init__(lambda answer: answer, (probe,))
+        self.probe = probe
+
+    def value(self, scene: Scene) -> "Answer":
+        return Answer(scene.observation(self.probe.id))
+
+
+class Answer:
+    """What came back for one request."""
+
+    def __init__(self, observation: Observation) -> None:
+        self.status = observation.status
+        self.error = observation.error or ""
+        self.elapsed_ms = observation.elapsed_ms
+        self.at = observation.at
+        self.name = observation.id
+        self.facts = observation.facts
+
+    @property
+    def code(self) -> int:
+        """The HTTP status code; NoData if there was no answer."""
+        if "code" not in self.facts:
+            raise NoData(self.error)
+        return int(self.facts["code"])
+
+    @property
+    def flaw(self) -> str | None:
+        """Why the body is not usable as JSON, or None."""
+        flaw = self.facts.get("flaw")
+        return str(flaw) if flaw else None
+
+    @property
+    def content(self) -> Any:
+        """The parsed JSON body, None where there is none."""
+        return self.facts.get("json")
+
+    def body(self) -> Facts:
+        """Return the JSON body of a 200; NoData says what came instead."""
+        if self.status != "answered":
+            raise NoData(self.error)
+        if self.code != 200:
+            raise NoData(f"it answered {self.spoken_code}, not 200")
+        if self.flaw:
+            raise NoData(self.flaw)
+        return Facts(self.content)
+
+    @property
+    def spoken_code(self) -> str:
+        """The status code, and for a redirect where it points."""
+        target = self.facts.get("location")
+        return f"{self.code} (a redirect to {target}, not followed)" if target else str(self.code)
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """One request with everything it needs; times in seconds, `body_limit` in bytes."""
+
+    id: str
+    method: str
+    url: Url
+    path: str
+    secret: Secret | None
+    deadline: float
+    body_limit: int
+
+    @property
+    def host(self) -> str:
+        """Scheme, host and port: requests to the same one may share connections."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}"
+
+    def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:
+        """Make the request within its deadline, on a kept connection if there is one."""
+        began = time.monotonic()
+        opened, received = 0, 0
+        facts: dict[str, Any] = {}
+        reused = connection is not None
+        while True:
+            try:
+                if connection is None:
+                    opened += 1
+                    connection = self._open(began)
+                else:
+                    connection.sock.bound(self._left(began), self.body_limit + HEADERS_BUDGET)
+                facts, received = self._exchange(connection, redactor)
+                status, error = "answered", None
+                if received > self.body_limit:
+                    status, error = "oversized", f"the answer is larger than {self.body_limit} bytes"
+            except Exception as problem:
+                received = getattr(getattr(connection, "sock", None), "taken", 0)
+                _close(connection)
+                connection = None
+                if reused and isinstance(problem, ConnectionError) and not received:
+                    reused = False  # the server had closed the kept connection; that is no answer
+                    continue
+                status, error = _explain(problem, self, received)
+            if error:
+                error = redactor.text(error)
+            break
+        if connection is not None and (connection.sock is None or status != "answered"):
+            _close(connection)
+            connection = None
+        elapsed = (time.monotonic() - began) * 1000
+        seen = Observation(self.id, status, time.time(), round(elapsed, 3), received, error, facts, opened)
+        return seen, connection
+
+    def _left(self, began: float) -> float:
+        return max(0.001, self.deadline - (time.monotonic() - began))
+
+    def _open(self, began: float) -> Any:
+        import http.client  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+
+        from healthgate.probes import bounded  # noqa: PLC0415
+
+        scheme, _, rest = self.host.partition("://")
+        host, port = _host_and_port(rest, 443 if scheme == "https" else 80)
+        budget = self.body_limit + HEADERS_BUDGET
+        sock: Any = bounded.connect(host, port, self._left(began), budget)
+        if scheme == "https":
+            connection: Any = http.client.HTTPSConnection(host, port, context=bounded.tls_context())
+            try:
+                sock = bounded.secured(sock, host)
+            except BaseException:
+                sock.close()
+                raise
+        else:
+            connection = http.client.HTTPConnection(host, port)
+        connection.sock = sock
+        return connection
+
+    def _exchange(self, connection: Any, redactor: Redactor) -> tuple[dict[str, Any], int]:
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"healthgate/{__version__}",
+            "X-Request-Id": secrets.token_hex(8),
+        }
+        if self.secret is not None:
+            headers["Authorization"] = f"Bearer {self.secret.reveal()}"
+        base = self.url.partition("://")[2].partition("/")[2]
+        connection.request(self.method, (f"/{base}" if base else "") + self.path, headers=headers)
+        response = connection.getresponse()
+        facts = {"code": response.status, "type": response.headers.get_content_type()}
+        if location := response.getheader("Location"):
+            facts["location"] = redactor.text(printable(location, 80))
+        declared = response.getheader("Content-Length") or ""
+        if declared.isdigit() and int(declared) > self.body_limit and self.method != "HEAD":
+            connection.close()
+            return facts, int(declared)
+        body = response.read(self.body_limit + 1)
+        if len(body) > self.body_limit:
+            connection.close()
+            return facts, len(body)
+        facts |= parsed(
+            redactor.bytes(body), response.headers.get_content_type(), response.getheader("Content-Encoding")
+        )
+        return facts, len(body)
+
+
+def parsed(body: bytes, kind: str, encoding: str | None) -> dict[str, Any]:
+    """Return `json` with the parsed body, or `flaw` saying why there is none."""
+    if encoding not in {None, "", "identity"}:
+        return {"flaw": f"the answer is encoded as {printable(encoding)}, which was not asked for"}
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as problem:
+        return {"flaw": f"the answer is not UTF-8 text (byte {problem.start})"}
+    if kind != "application/json":
+        return {"flaw": f"the answer is {printable(kind, 60)}, not JSON", "text": printable(text, 300)}
+    if _depth(text) > DEEPEST:
+        return {"flaw": f"the answer is nested deeper than {DEEPEST} levels"}
+    try:
+        return {"json": json.loads(text, parse_float=_finite, parse_constant=str)}
+    except (ValueError, RecursionError) as problem:
+        return {"flaw": f"the answer is not JSON: {printable(problem)}", "text": printable(text, 300)}
+
+
+def _finite(text: str) -> float | str:
+    value = float(text)
+    return text if value in (float("inf"), float("-inf")) else value
+
+
+def _depth(text: str) -> int:
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return 0
+    depth = deepest = 0
+    quoted = escaped = False
+    for c in text:
+        if quoted:
+            if escaped:
+                escaped = False
+            elif c == "\\":
+                escaped = True
+            elif c == '"':
+                quoted = False
+        elif c == '"':
+            quoted = True
+        elif c in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > DEEPEST:
+                return deepest
+        elif c in "]}":
+            depth -= 1
+    return deepest
+
+
+def _host_and_port(rest: str, default: int) -> tuple[str, int]:
+    host, separator, port = rest.rpartition(":")
+    if separator and port.isdigit():
+        return host.strip("[]"), int(port)
+    return rest.strip("[]"), default
+
+
+def _close(connection: Any) -> None:
+    if connection is not None:
+        connection.close()
+
+
+def _explain(problem: BaseException, request: HttpRequest, received: int) -> tuple[str, str]:
+    import http.client  # noqa: PLC0415
+
+    from healthgate.probes import bounded  # noqa: PLC0415
+
+    if isinstance(problem, bounded.OversizedError):
+        return "oversized", f"the answer is larger than {request.body_limit} bytes"
+    if isinstance(problem, http.client.IncompleteRead):
+        return "reset", "the server closed the connection before the answer was complete"
+    if isinstance(problem, http.client.HTTPException) and not isinstance(problem, ConnectionError):
+        return "malformed", f"the answer is not HTTP: {type(problem).__name__} {printable(problem, 80)}"
+    return bounded.explain(problem, request.host, request.deadline, received)

@@ -1,0 +1,252 @@
+"""Redis: each cluster node asked by itself over a plain connection, with commands that change nothing."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from healthgate.facts import NoData
+from healthgate.printable import printable
+from healthgate.secret import Redactor, Secret
+from healthgate.source import Observation, Probe, Request, Scene
+from healthgate.system import Address, System
+
+READ_ONLY = frozenset({"PING", "CLUSTER INFO", "SCAN", "HGETALL"})
+"""Every command a check may send. There is no way to send any other."""
+
+MOST_KEYS = 5_000
+"""Keys read from one node; a node with more of them under the pattern is reported, not read further."""
+
+MOST_SCANS = 200
+"""SCAN calls to one node, so that a node with millions of other keys is not walked through."""
+
+
+class RedisNodes(Probe):
+    """Commands without keys to every node named in a setting, and the hashes under one key pattern.
+
+    `nodes` is the setting with the addresses by node name; `hashes` is a pattern as SCAN takes it (None:
+    read no keys).
+    """
+
+    def __init__(
+        self,
+        system: type[System],
+        *,
+        nodes: str,
+        commands: tuple[str, ...],
+        hashes: str | None = None,
+        password: str | None = None,
+        proven_by: str | None = None,
+    ) -> None:
+        super().__init__(system, proven_by)
+        for command in commands:
+            allowed(command)
+        self.nodes = nodes
+        self.commands = commands
+        self.hashes = hashes
+        self.password = password
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.nodes,)
+
+    def request_id(self, node: str) -> str:
+        """Return the name of the request to one node."""
+        return f"{self.system.name} redis {node}"
+
+    def ids(self, settings: System) -> list[str]:
+        return [self.request_id(node) for node in getattr(settings, self.nodes)]
+
+    def requests(self, settings: System) -> list[Request]:
+        addresses: dict[str, Address] = getattr(settings, self.nodes)
+        password = getattr(settings, self.password) if self.password else None
+        return [
+            RedisRequest(
+                self.request_id(node),
+                address,
+                self.commands,
+                self.hashes,
+                password,
+                settings.deadline,
+                settings.body_limit,
+            )
+            for node, address in addresses.items()
+        ]
+
+    def value(self, scene: Scene) -> dict[str, "NodeAnswer"]:
+        nodes = getattr(scene.systems[self.system.name], self.nodes)
+        return {node: NodeAnswer(node, scene.observation(self.request_id(node))) for node in nodes}
+
+    def where(self, systems: Mapping[str, System]) -> str:
+        addresses = getattr(self.settings(systems), self.nodes)
+        return "redis " + ", ".join(f"{node} {address}" for node, address in addresses.items())
+
+
+class NodeAnswer:
+    """What one node said. `status` and `error` as in Observation."""
+
+    def __init__(self, node: str, observation: Observation) -> None:
+        self.node = node
+        self.status = observation.status
+        self.error = observation.error or ""
+        self.at = observation.at
+        self.facts = observation.facts
+
+    def reply(self, command: str) -> Any:
+        """Return the reply to a command; NoData if the node did not answer or refused it."""
+        if self.status != "answered":
+            raise NoData(f"{self.node}: {self.error}")
+        reply = self.facts["replies"][command]
+        if isinstance(reply, dict) and "error" in reply:
+            raise NoData(f"{self.node} answered {command} with the error {reply['error']}")
+        return reply
+
+    def hashes(self) -> dict[str, dict[str, str]]:
+        """Return the hashes this node holds, by key; NoData if they could not all be read."""
+        if self.status != "answered":
+            raise NoData(f"{self.node}: {self.error}")
+        if flaw := self.facts.get("flaw"):
+            raise NoData(f"{self.node}: {flaw}")
+        found: dict[str, dict[str, str]] = self.facts["hashes"]
+        return found
+
+
+@dataclass(frozen=True)
+class RedisRequest:
+    """Everything that is asked of one node; times in seconds, `budget` in bytes."""
+
+    id: str
+    address: Address
+    commands: tuple[str, ...]
+    hashes: str | None
+    password: Secret | None
+    deadline: float
+    budget: int
+
+    @property
+    def host(self) -> str:
+        """Where the request goes."""
+        return f"redis://{self.address}"
+
+    def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
+        """Ask the node; the connection is closed in every case."""
+        from healthgate.probes import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+
+        began = time.monotonic()
+        facts: dict[str, Any] = {}
+        status, error = "answered", None
+        sock = client = None
+        try:
+            host, _, port = self.address.rpartition(":")
+            sock = bounded.connect(host.strip("[]"), int(port), self.deadline, self.budget)
+            client = _client(sock, self.password)
+            facts = self._ask(client)
+        except Exception as problem:
+            status, error = self._explain(problem, getattr(sock, "taken", 0))
+            error = redactor.text(error)
+        finally:
+            if client is not None:
+                client.disconnect()
+            if sock is not None:
+                sock.close()
+        elapsed = (time.monotonic() - began) * 1000
+        received = getattr(sock, "taken", 0)
+        return Observation(self.id, status, time.time(), round(elapsed, 3), received, error, facts, 1), None
+
+    def _ask(self, client: Any) -> dict[str, Any]:
+        replies = {c: _reply(r) for c, r in zip(self.commands, _pipeline(client, self.commands), strict=True)}
+        if "CLUSTER INFO" in replies and isinstance(replies["CLUSTER INFO"], str):
+            lines = (line.partition(":") for line in replies["CLUSTER INFO"].splitlines())
+            replies["CLUSTER INFO"] = {name: value.strip() for name, _, value in lines if value}
+        facts: dict[str, Any] = {"replies": replies}
+        if self.hashes is not None:
+            facts |= self._read_hashes(client, self.hashes)
+        return facts
+
+    def _read_hashes(self, client: Any, pattern: str) -> dict[str, Any]:
+        cursor, keys = "0", dict[str, None]()
+        for _ in range(MOST_SCANS):
+            (reply,) = _pipeline(client, [f"SCAN {cursor} MATCH {pattern} COUNT 1000"])
+            if isinstance(reply, Exception):
+                return {"flaw": f"SCAN answered with the error {printable(reply)}"}
+            cursor = reply[0].decode()
+            keys |= dict.fromkeys(key.decode(errors="replace") for key in reply[1])
+            if cursor == "0" or len(keys) > MOST_KEYS:
+                break
+        if cursor != "0":
+            return {"flaw": f"there are too many keys to read all under {pattern}"}
+        hashes = {}
+        for key, reply in zip(keys, _pipeline(client, [("HGETALL", key) for key in keys]), strict=True):
+            if isinstance(reply, Exception):
+                return {"flaw": f"HGETALL {printable(key)} answered with the error {printable(reply)}"}
+            fields = [part.decode(errors="replace") for part in reply]
+            hashes[key] = dict(zip(fields[::2], fields[1::2], strict=True))
+        return {"hashes": hashes}
+
+    def _explain(self, problem: BaseException, received: int) -> tuple[str, str]:
+        from redis import exceptions  # noqa: PLC0415
+
+        from healthgate.probes import bounded  # noqa: PLC0415
+
+        problem = problem.__cause__ if isinstance(problem.__cause__, bounded.OversizedError) else problem
+        if isinstance(problem, bounded.OversizedError):
+            return "oversized", f"the answer is larger than {self.budget} bytes"
+        if isinstance(problem, exceptions.TimeoutError):
+            problem = TimeoutError()
+        if isinstance(problem, exceptions.InvalidResponse):
+            return "malformed", f"the answer is not Redis protocol: {printable(problem, 80)}"
+        if isinstance(problem, exceptions.AuthenticationError | exceptions.ResponseError):
+            return "refused", f"the node refused the connection: {printable(problem, 80)}"
+        if isinstance(problem, exceptions.ConnectionError):
+            problem = ConnectionResetError()
+        return bounded.explain(problem, str(self.address), self.deadline, received)
+
+
+def allowed(command: str) -> None:
+    """Raise ValueError if `command` (its words before any argument) is not on the read-only list."""
+    words = command.split()
+    if words[0] not in READ_ONLY and " ".join(words[:2]) not in READ_ONLY:
+        raise ValueError(f"a check may not send {command!r}; allowed are {', '.join(sorted(READ_ONLY))}")
+
+
+def _client(sock: Any, password: Secret | None) -> Any:
+    from redis.connection import Connection  # noqa: PLC0415 (135 ms of imports; only runs with Redis pay)
+
+    class OverBoundedSocket(Connection):
+        def _connect(self) -> Any:
+            return sock
+
+    client: Any = cast("Any", OverBoundedSocket)(
+        password=password.reveal() if password else None,
+        lib_name=None,
+        lib_version=None,
+        protocol=2,
+        socket_timeout=None,
+        socket_connect_timeout=None,
+    )
+    client.connect()
+    return client
+
+
+def _pipeline(client: Any, commands: Iterable[str | tuple[str, ...]]) -> list[Any]:
+    from redis.exceptions import ResponseError  # noqa: PLC0415
+
+    split = [tuple(c.split()) if isinstance(c, str) else c for c in commands]
+    if not split:
+        return []
+    for command in split:
+        allowed(" ".join(command[:2]))
+    client.send_packed_command(client.pack_commands(split))
+    replies = []
+    for _ in split:
+        try:
+            replies.append(client.read_response())
+        except ResponseError as error:
+            replies.append(error)
+    return replies
+
+
+def _reply(reply: Any) -> Any:
+    if isinstance(reply, Exception):
+        return {"error": printable(reply)}
+    return reply.decode(errors="replace") if isinstance(reply, bytes) else reply

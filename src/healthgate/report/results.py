@@ -1,0 +1,87 @@
+"""results.json: the machine-readable outcome, by the schema in `results.schema.json`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from healthgate.snapshot import Snapshot, write_whole
+from healthgate.verdict import Verdict
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is said about the run itself; `started` in seconds since 1970."""
+
+    id: str
+    started: float
+    duration_s: float
+    environments: list[str]
+    fail_on: str
+    exit_code: int
+    selected: int
+    executed: int
+    requests: int
+    version: str
+
+
+def moment(seconds: float | None) -> str | None:
+    """Return seconds since 1970 as ISO 8601 in UTC."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def record(facts: RunFacts, verdicts: Mapping[str, Verdict], snapshot: Snapshot | None) -> dict[str, Any]:
+    """Return the whole document."""
+    return {
+        "schema": SCHEMA,
+        "run": asdict(facts) | {"started": moment(facts.started)},
+        "checks": [_check(verdict, nodeid) for nodeid, verdict in verdicts.items()],
+        "probes": [
+            {
+                "id": o.id,
+                "environment": environment,
+                "status": o.status,
+                "elapsed_ms": o.elapsed_ms,
+                "bytes": o.bytes,
+                "error": o.error,
+            }
+            for environment, found in (snapshot.observations if snapshot else {}).items()
+            if environment in facts.environments
+            for o in found.values()
+        ],
+    }
+
+
+def write(path: Path, facts: RunFacts, verdicts: Mapping[str, Verdict], snapshot: Snapshot | None) -> None:
+    """Write the document to `path`, whole or not at all. Raises OSError."""
+    write_whole(path, json.dumps(record(facts, verdicts, snapshot), indent=1, allow_nan=False) + "\n")
+
+
+def _check(verdict: Verdict, nodeid: str) -> dict[str, Any]:
+    return {
+        "id": verdict.id,
+        "environment": verdict.environment,
+        "system": verdict.system,
+        "state": verdict.state,
+        "severity": verdict.severity,
+        "value": verdict.value,
+        "unit": verdict.unit,
+        "limit": verdict.limit,
+        "override": verdict.override,
+        "reason": verdict.reason,
+        "since": verdict.since,
+        "blocked_by": verdict.blocked_by,
+        "probe": ", ".join(verdict.probes),
+        "observed_at": moment(verdict.observed_at),
+        "elapsed_ms": verdict.elapsed_ms,
+        "cause": verdict.cause,
+        "action": verdict.action,
+        "runbook": verdict.runbook,
+        "nodeid": nodeid,
+    }

@@ -1,0 +1,206 @@
+"""One run from profiles to verdicts: select, observe once, judge. Knows pytest only by what it is told."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from healthgate.catalogue import Catalogue
+from healthgate.claim import Check
+from healthgate.judge import DISAGREED, Judge, attempt_mark
+from healthgate.launch import LaunchError, launched
+from healthgate.observe import Observer, Task
+from healthgate.plan import Plan, plan
+from healthgate.profile import Profile, ProfileError
+from healthgate.secret import Redactor, Secret
+from healthgate.snapshot import Snapshot
+from healthgate.source import Later, Probe, Repeated, Scene
+from healthgate.state import Floor
+from healthgate.system import System
+from healthgate.verdict import Verdict
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Run:
+    """What is run, where, and what came of it. `sample` is how long the run may observe for, in seconds.
+
+    `runbooks` says where a runbook stands, with its name as `{name}`.
+    """
+
+    root: Path
+    folder: Path
+    catalogue: Catalogue
+    profiles: dict[str, Profile]
+    floor: Floor | None
+    sample: float
+    runbooks: str
+    replayed: Snapshot | None = None
+    redactor: Redactor = field(default_factory=Redactor)
+    snapshot: Snapshot | None = None
+    judges: dict[str, Judge] = field(default_factory=dict)
+
+    def floor_of(self, environment: str) -> Floor:
+        """Return the floor an environment is judged at: the run's, else the profile's, else objective."""
+        return self.floor or self.profiles[environment].fail_on or Floor.OBJECTIVE
+
+    def learn_secrets(self, variables: Mapping[str, str]) -> None:
+        """Let the redactor know every secret the profiles name that `variables` hold."""
+        for profile in self.profiles.values():
+            for settings in profile.written.values():
+                for written in settings.values():
+                    if written.setting.kind is Secret:
+                        held = variables.get(str(written.value)[2:-1])
+                        self.redactor.learn([Secret(held)] if held else [])
+
+    def resolve(self) -> None:
+        """Fill every profile that launches nothing from the environment; ProfileError lists all problems."""
+        problems: list[str] = []
+        for profile in self.profiles.values():
+            if profile.launch is None:
+                try:
+                    profile.resolve(os.environ)
+                except ProfileError as error:
+                    problems += error.problems
+        if problems:
+            raise ProfileError(problems)
+
+    def observe(self, selected: Mapping[str, Iterable[Check]], progress: Progress) -> None:
+        """See to it that there is a snapshot of everything `selected` needs, and judges of it.
+
+        Of the processes that share `folder`, the first to come here asks; the others read what it saw.
+        """
+        self.snapshot = self.replayed or self._shared(selected, progress)
+        for name in selected:
+            self.judges[name] = self._judge(name, self.snapshot)
+
+    def verdict(self, environment: str, check_id: str) -> Verdict:
+        """Return the verdict on a check in an environment."""
+        return self.judges[environment].verdict(check_id)
+
+    def _shared(self, selected: Mapping[str, Iterable[Check]], progress: Progress) -> Snapshot:
+        path = self.folder / "snapshot.json"
+        failure = self.folder / "failure.json"
+        with _locked(self.folder / "lock"):
+            if path.exists():
+                return Snapshot.load(path)
+            if failure.exists():
+                raise ProfileError(json.loads(failure.read_text()))
+            try:
+                snapshot = self._observed(selected, progress)
+            except ProfileError as error:
+                failure.write_text(json.dumps(error.problems))
+                raise
+            snapshot.save(path)
+            return snapshot
+
+    def _observed(self, selected: Mapping[str, Iterable[Check]], progress: Progress) -> Snapshot:
+        with ExitStack() as targets:
+            self._launch([self.profiles[name] for name in selected], targets)
+            began = time.monotonic()
+            snapshot = Snapshot(taken=time.time())
+            observer = Observer(self.redactor, progress)
+            try:
+                self._ask(selected, observer, snapshot)
+            finally:
+                observer.close()
+            snapshot.requests = observer.cost.requests
+            snapshot.connections = observer.cost.connections
+            snapshot.duration_s = round(time.monotonic() - began, 3)
+        return snapshot
+
+    def _launch(self, profiles: list[Profile], targets: ExitStack) -> None:
+        problems: list[str] = []
+        for profile in profiles:
+            if profile.launch is None or profile.systems:
+                continue
+            try:
+                printed = targets.enter_context(launched(profile.launch, self.root))
+                self.learn_secrets(printed)
+                profile.resolve({**os.environ, **printed})
+            except LaunchError as error:
+                problems.append(f"{profile.path.name}: {error}")
+            except ProfileError as error:
+                problems += error.problems
+        if problems:
+            raise ProfileError(problems)
+
+    def _ask(self, selected: Mapping[str, Iterable[Check]], observer: Observer, snapshot: Snapshot) -> None:
+        plans: dict[str, Plan] = {}
+        for name, checks in selected.items():
+            profile = self.profiles[name]
+            self.redactor.learn(profile.secrets())
+            plans[name] = plan(checks, self.catalogue, profile.systems)
+            snapshot.remember_settings(name, profile.systems)
+        tasks = [task for name, wanted in plans.items() for task in self._tasks(name, wanted)]
+        observer.run(tasks)
+        self._keep(tasks, snapshot)
+        for number in range(2, 1 + max((c.attempts for p in plans.values() for c in p.checks.values()), default=1)):
+            again = [t for name, p in plans.items() for t in self._repeated(name, p, number, snapshot)]
+            if not again:
+                break
+            observer.run(again)
+            self._keep(again, snapshot)
+
+    def _keep(self, tasks: list[Task], snapshot: Snapshot) -> None:
+        for task in tasks:
+            if task.observation is not None:
+                snapshot.observations.setdefault(task.environment, {})[task.observation.id] = task.observation
+
+    def _tasks(self, environment: str, wanted: Plan) -> list[Task]:
+        made: dict[Probe, list[Task]] = {}
+        systems = self.profiles[environment].systems
+        for probe in wanted.probes:
+            requests = probe.requests(systems[probe.system.name])
+            if isinstance(probe, Later):
+                after = [*made[probe.first], *(made[probe.after] if probe.after else [])]
+                made[probe] = [Task(environment, r, after=after, gap=self.sample) for r in requests]
+            else:
+                made[probe] = [Task(environment, r) for r in requests]
+        return [task for tasks in made.values() for task in tasks]
+
+    def _repeated(self, environment: str, wanted: Plan, number: int, snapshot: Snapshot) -> list[Task]:
+        systems = self.profiles[environment].systems
+        judge = self._judge(environment, snapshot)
+        tasks: dict[str, Task] = {}
+        for check in wanted.checks.values():
+            if check.attempts < number or judge.verdict(check.id).state not in DISAGREED:
+                continue
+            for probe in check.probes(systems):
+                for request in probe.requests(systems[probe.system.name]):
+                    again = Repeated(request, attempt_mark(number))
+                    tasks[again.id] = Task(environment, again)
+        return list(tasks.values())
+
+    def _judge(self, environment: str, snapshot: Snapshot) -> Judge:
+        profile = self.profiles[environment]
+        systems = self._systems(profile, snapshot)
+        scene = Scene(environment, systems, snapshot.observations.get(environment, {}))
+        floor = self.floor_of(environment)
+        return Judge(profile, self.catalogue.checks, scene, floor, self.runbooks, f"{self.root}{os.sep}")
+
+    def _systems(self, profile: Profile, snapshot: Snapshot) -> Mapping[str, System]:
+        if profile.systems:
+            return profile.systems
+        seen = snapshot.settings.get(profile.name, {})
+        return {
+            name: profile.declared[name](
+                **{key: _UNUSED for key in settings if key not in seen.get(name, {})}, **seen.get(name, {})
+            )
+            for name, settings in profile.written.items()
+        }
+
+
+_UNUSED = Secret("not needed to judge what was already seen")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

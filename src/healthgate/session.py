@@ -1,0 +1,424 @@
+"""The pytest hooks of a run with at least one environment."""
+
+import json
+import os
+import shutil
+import signal
+import tempfile
+import time
+import uuid
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from healthgate import catalogue as catalogues
+from healthgate import duration, outcome, profile
+from healthgate.claim import Check, declared_on
+from healthgate.nearest import hint
+from healthgate.plan import left_out
+from healthgate.report import results, terminal
+from healthgate.report.failure import HealthFailedError, HealthUnknownError, as_longrepr
+from healthgate.run import Run
+from healthgate.snapshot import Snapshot, SnapshotError
+from healthgate.state import Floor, State
+from healthgate.verdict import Verdict
+from healthgate.version import __version__
+
+WORDS = {
+    State.WARNING: ("warned", "W", ("WARNING", {"yellow": True})),
+    State.MISSED: ("missed", "m", ("MISSED", {"yellow": True})),
+    State.PENDING: ("pending", "p", ("PENDING", {"yellow": True})),
+    State.BLOCKED: ("blocked", "B", ("BLOCKED", {"yellow": True})),
+}
+
+
+class Session:
+    """One pytest process of a run: the only one, the controller of several workers, or one of those."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.began = time.time()
+        self.began_counting = time.monotonic()
+        self.worker_input = getattr(config, "workerinput", None)
+        self.owns_outcome = self.worker_input is None
+        self.verdicts: dict[str, Verdict] = {}
+        self.selected: list[str] = []
+        self.left_out: dict[str, list[str]] = {}
+        self.ordinary_failure = False
+        self.exit_status: int | None = None
+        self.usage: str | None = None
+        self.undelivered: list[str] = []
+        self._old_handler: Any = None
+        self.run = self._prepare()
+        config.option.showlocals = False  # a shortened local could hold part of a secret that no redactor knows
+        if not config.option.collectonly:
+            self._register_allure()
+
+    def _prepare(self) -> Run:
+        option, root = self.config.option, self.config.rootpath
+        problems: list[str] = []
+        try:
+            catalogue = catalogues.load(root / str(self.config.getini("healthgate_checks")), root)
+        except catalogues.CatalogueError as error:
+            raise pytest.UsageError(str(error)) from None
+        except Exception as error:
+            raise pytest.UsageError(f"the checks cannot be imported: {type(error).__name__}: {error}") from error
+        profiles = self._profiles(catalogue, problems)
+        problems += [
+            f"--system {name}: there is no such system{hint(name, catalogue.systems)}"
+            for name in option.system
+            if name not in catalogue.systems
+        ]
+        sample = self._duration("--sample", option.sample, problems)
+        self.cadence = self._duration("--cadence", option.cadence, problems) if option.cadence else None
+        known = {check.cadence for check in catalogue.checks.values()}
+        if self.cadence is not None and self.cadence not in known:
+            valid = ", ".join(duration.spoken(cadence) for cadence in sorted(known))
+            problems.append(f"--cadence {option.cadence}: no check is meant to run that often; there are {valid}")
+        replayed = self._replayed(profiles, problems)
+        folder = Path(
+            self.worker_input["healthgate_folder"] if self.worker_input else tempfile.mkdtemp(prefix="healthgate-")
+        )
+        floor = Floor(option.fail_on) if option.fail_on else None
+        runbooks = str(self.config.getini("healthgate_runbooks"))
+        run = Run(root, folder, catalogue, profiles, floor, sample, runbooks, replayed)
+        run.learn_secrets(os.environ)
+        if not replayed and not option.collectonly:
+            try:
+                run.resolve()
+            except profile.ProfileError as error:
+                problems += error.problems
+        if problems:
+            if self.owns_outcome:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise pytest.UsageError("\n".join(problems))
+        return run
+
+    def _profiles(self, catalogue: catalogues.Catalogue, problems: list[str]) -> dict[str, profile.Profile]:
+        root = self.config.rootpath
+        folder = root / str(self.config.getini("healthgate_environments"))
+        found: dict[str, profile.Profile] = {}
+        for name in self.config.option.env:
+            try:
+                path = profile.find(name, folder, self.config.invocation_params.dir)
+                one = profile.read(path, catalogue, os.path.relpath(path, self.config.invocation_params.dir))
+                if found.setdefault(one.name, one) is not one:
+                    problems.append(f"--env {name}: the environment {one.name} is named twice")
+            except profile.ProfileError as error:
+                problems += error.problems
+        return found
+
+    def _duration(self, option: str, text: str, problems: list[str]) -> float:
+        try:
+            found = duration.seconds(text)
+        except ValueError as error:
+            problems.append(f"{option}: {error}")
+            return 1.0
+        if found <= 0:
+            problems.append(f"{option} {text}: expected more than nothing")
+        return found
+
+    def _replayed(self, profiles: dict[str, profile.Profile], problems: list[str]) -> Snapshot | None:
+        path = self.config.option.snapshot_in
+        if not path:
+            return None
+        try:
+            snapshot = Snapshot.load(self.config.invocation_params.dir / path)
+        except SnapshotError as error:
+            problems.append(f"--snapshot-in: {error}")
+            return None
+        problems += [
+            f"--snapshot-in {path}: it holds nothing of {name}{hint(name, snapshot.observations)}"
+            for name in profiles
+            if name not in snapshot.observations
+        ]
+        return snapshot
+
+    def _register_allure(self) -> None:
+        if getattr(self.config.option, "allure_report_dir", None):
+            from healthgate.report.allure import register  # noqa: PLC0415
+
+            register(self.config, self.verdict_of, self.run.redactor)
+
+    # -- collecting -----------------------------------------------------------------------------------------
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Give a test function one parameter set for every environment and check."""
+        checks = declared_on(metafunc.function)
+        if not checks:
+            return
+        slugs = [check.slug for check in checks]
+        doubled = sorted({slug for slug in slugs if slugs.count(slug) > 1})
+        if doubled:
+            raise pytest.UsageError(
+                f"{checks[0].file}:{checks[0].line}: two checks on {metafunc.function.__name__} end in {doubled[0]}; "
+                "put them on different functions, so that each has a name of its own"
+            )
+        sets = [
+            pytest.param(
+                name,
+                check.id,
+                id=f"{name}-{check.slug}",
+                marks=pytest.mark.health(
+                    system=check.system, environment=name, severity=check.stays.severity, check=check.id
+                ),
+            )
+            for name in self.run.profiles
+            for check in checks
+        ]
+        metafunc.parametrize(("environment", "health_check"), sets)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Deselect what an environment leaves out and what the options exclude."""
+        present = {name: one.present() for name, one in self.run.profiles.items()}
+        keep: list[pytest.Item] = []
+        drop: list[pytest.Item] = []
+        for item in items:
+            named = self.named(item)
+            if named is None:
+                keep.append(item)
+                continue
+            environment, check = named
+            item.extra_keyword_matches.update({check.system, environment, check.id, check.row})
+            missing = left_out(check, present[environment])
+            if missing:
+                self.left_out.setdefault(f"{environment}: {missing}", []).append(check.id)
+            (drop if missing or self._excluded(check) else keep).append(item)
+        if drop:
+            items[:] = keep
+            self.config.hook.pytest_deselected(items=drop)
+
+    def _excluded(self, check: Check) -> bool:
+        option = self.config.option
+        return bool(
+            (option.system and check.system not in option.system)
+            or (option.severity and check.stays.severity != option.severity)
+            or (self.cadence is not None and check.cadence != self.cadence)
+        )
+
+    def named(self, item: pytest.Item) -> tuple[str, Check] | None:
+        """Return the environment and the check an item is about, or None for an ordinary test."""
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        check = self.run.catalogue.checks.get(params.get("health_check", ""))
+        return (params["environment"], check) if check is not None else None
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """Say what is not checked, and why."""
+        return self.left_out_lines() if self.config.option.collectonly else []
+
+    def left_out_lines(self) -> list[str]:
+        """Return a line for everything an environment leaves out."""
+        return [f"not in {what} ({len(ids)} checks)" for what, ids in sorted(self.left_out.items())]
+
+    # -- observing and judging ------------------------------------------------------------------------------
+
+    def pytest_sessionstart(self) -> None:
+        """Make SIGTERM end the run as Ctrl-C does: with everything judged so far written down."""
+        with suppress(ValueError):  # not in the main thread: somebody else's signals
+            self._old_handler = signal.signal(signal.SIGTERM, _interrupt)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
+        """Observe everything the selected checks need, once, before the first of them is judged."""
+        option = self.config.option
+        stopped = session.testsfailed and not option.continue_on_collection_errors and self.owns_outcome
+        named = [(item, *found) for item in getattr(session, "items", []) if (found := self.named(item))]
+        if named and not option.collectonly and not stopped:
+            self.selected = [item.nodeid for item, _, _ in named]
+            if not self.owns_outcome:
+                (self.run.folder / "selected.json").write_text(
+                    json.dumps({"selected": self.selected, "left_out": self.left_out})
+                )
+            wanted: dict[str, list[Check]] = {}
+            for _, environment, check in named:
+                wanted.setdefault(environment, []).append(check)
+            try:
+                self.run.observe(wanted, terminal.Progress(self.config).show)
+            except profile.ProfileError as error:
+                if self.owns_outcome:
+                    raise pytest.UsageError(str(error)) from None
+                self.usage = str(error)
+        return (yield)
+
+    def verdict_for(self, item: pytest.Item, environment: str, check_id: str) -> Verdict:
+        """Return the verdict for a test; raise as pytest understands it where there is nothing to assert."""
+        if self.usage:
+            raise pytest.UsageError(self.usage)
+        verdict = self.run.verdict(environment, check_id)
+        item.stash[VERDICT] = verdict
+        for name in ("state", "value", "unit", "limit", "reason"):
+            item.user_properties.append((name, str(getattr(verdict, name))))
+        if verdict.state is State.BLOCKED:
+            pytest.skip(verdict.reason)
+        if verdict.state is State.UNKNOWN:
+            raise HealthUnknownError(verdict.headline)
+        return verdict
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """Fail a test that did not assert on a verdict that is not healthy."""
+        result = yield
+        verdict = pyfuncitem.stash.get(VERDICT, None)
+        if verdict is not None and not verdict.healthy:
+            raise HealthFailedError(verdict.headline)
+        return result
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Tell a verdict as a sentence, never as a traceback; keep secrets out of everything told."""
+        report: pytest.TestReport = yield
+        verdict = item.stash.get(VERDICT, None)
+        told = verdict is not None and call.when != "teardown" and _is_told(report, call, verdict)
+        if told and verdict is not None:
+            report.healthgate = verdict.as_record()  # type: ignore[attr-defined]
+            if report.failed:
+                report.longrepr = as_longrepr(verdict)
+            elif report.skipped:
+                path, _, line = verdict.change.rpartition(":")
+                report.longrepr = (path, int(line), verdict.reason)
+        elif report.failed and report.longrepr is not None:
+            plain = str(report.longrepr)
+            clean = self.run.redactor.text(plain)
+            if clean != plain:
+                report.longrepr = clean
+        report.sections = [(title, self.run.redactor.text(text)) for title, text in report.sections]
+        return report
+
+    def verdict_of(self, environment: str, check_id: str) -> Verdict | None:
+        """Return a verdict that was already reached in this process, for reports."""
+        judge = self.run.judges.get(environment)
+        return judge.verdict(check_id) if judge is not None and check_id in self.run.catalogue.checks else None
+
+    # -- telling --------------------------------------------------------------------------------------------
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect verdicts where the run's outcome is decided."""
+        record = getattr(report, "healthgate", None)
+        if record is not None:
+            self.verdicts[report.nodeid] = Verdict.from_record(record)
+        elif report.failed:
+            self.ordinary_failure = True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
+        """Give the states that neither pass nor fail a letter and a summary of their own."""
+        record = getattr(report, "healthgate", None)
+        if record is None:
+            return None
+        state = State(record["state"])
+        if state is State.UNKNOWN:
+            return "error", "U", ("UNKNOWN", {"red": True})
+        if (report.passed and state is not State.OK) or state is State.BLOCKED:
+            return WORDS[state]
+        if report.failed and state in WORDS:
+            return "failed", WORDS[state][1], WORDS[state][2]
+        return None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell every worker where the run keeps what was observed."""
+        node.workerinput["healthgate_folder"] = str(self.run.folder)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write what was found and settle the exit code, in the one process that owns it."""
+        if not self.owns_outcome or self.config.option.collectonly:
+            return
+        self._collect_from_workers()
+        status = int(exitstatus)
+        if status == 2 and str(getattr(session, "shouldfail", "")).startswith("stopping after"):
+            status = 1  # xdist ends -x and --maxfail as an interruption
+        if status in {0, 1}:
+            status = self._settled(status)
+        if self.selected or status != 5:
+            self._deliver(status)
+            if self.undelivered and status == 0:
+                status = outcome.UNDELIVERED
+        self.exit_status = status
+        session.exitstatus = self._spoken(status)
+
+    def _settled(self, status: int) -> int:
+        if self.usage:
+            return 4
+        if self.ordinary_failure and not self.verdicts:
+            return status
+        if self.ordinary_failure:
+            return outcome.FAILED
+        return outcome.exit_code(self.verdicts.values(), lost=len(self.lost())) if self.selected else status
+
+    def _spoken(self, status: int) -> int:
+        if self.config.option.exit_codes == "nagios":
+            return outcome.NAGIOS.get(status, 3)
+        return status
+
+    def lost(self) -> list[str]:
+        """Return the node ids of selected checks that brought no verdict."""
+        return [nodeid for nodeid in self.selected if nodeid not in self.verdicts]
+
+    def _collect_from_workers(self) -> None:
+        folder = self.run.folder
+        with suppress(OSError, ValueError):
+            found = json.loads((folder / "selected.json").read_text())
+            self.selected, self.left_out = found["selected"], found["left_out"]
+        with suppress(OSError, ValueError):
+            self.usage = "\n".join(json.loads((folder / "failure.json").read_text()))
+        if self.run.snapshot is None and (folder / "snapshot.json").exists():
+            self.run.snapshot = Snapshot.load(folder / "snapshot.json")
+
+    def _deliver(self, status: int) -> None:
+        snapshot, option, base = self.run.snapshot, self.config.option, self.config.invocation_params.dir
+        facts = results.RunFacts(
+            id=uuid.uuid4().hex,
+            started=self.began,
+            duration_s=round(time.monotonic() - self.began_counting, 3),
+            environments=list(self.run.profiles),
+            fail_on=option.fail_on or ",".join(dict.fromkeys(self.run.floor_of(name) for name in self.run.profiles)),
+            exit_code=status,
+            selected=len(self.selected),
+            executed=len(self.selected) - len(self.lost()),
+            requests=snapshot.requests if snapshot and not self.run.replayed else 0,
+            version=__version__,
+        )
+        try:
+            results.write(base / option.results, facts, self.verdicts, snapshot)
+            if option.snapshot_out and snapshot is not None:
+                snapshot.save(base / option.snapshot_out)
+        except OSError as error:
+            where = error.filename or option.results
+            self.undelivered.append(f"not written: {where}: {error.strerror}; the verdicts above stand")
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Show every check with its value, and what the run left out, lost or could not deliver."""
+        if not self.config.option.collectonly:
+            terminal.summary(terminalreporter, self)
+
+    def pytest_unconfigure(self) -> None:
+        """Put the signal handler back and remove the run's folder."""
+        if self._old_handler is not None:
+            with suppress(ValueError):
+                signal.signal(signal.SIGTERM, self._old_handler)
+        if self.owns_outcome:
+            shutil.rmtree(self.run.folder, ignore_errors=True)
+
+
+VERDICT: pytest.StashKey[Verdict] = pytest.StashKey()
+
+
+def _is_told(report: pytest.TestReport, call: "pytest.CallInfo[None]", verdict: Verdict) -> bool:
+    """Whether this report is the verdict's own: it passed, or failed for no other reason than the verdict."""
+    error = call.excinfo.value if call.excinfo else None
+    if report.when == "setup":
+        return isinstance(error, HealthUnknownError) or (verdict.state is State.BLOCKED and report.skipped)
+    if error is None:
+        return verdict.healthy
+    return not verdict.healthy and isinstance(error, HealthFailedError | AssertionError)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,92 @@
+"""What a run saw, as a file: enough to judge again later, without a network and without secrets."""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from healthgate.printable import printable
+from healthgate.secret import Secret
+from healthgate.source import Observation
+from healthgate.system import System
+
+SCHEMA = 1
+
+
+class SnapshotError(Exception):
+    """The file is no snapshot of these environments; the text says what was seen."""
+
+
+@dataclass
+class Snapshot:
+    """Observations by environment and request id, and the settings (never secrets) they were made with."""
+
+    taken: float
+    observations: dict[str, dict[str, Observation]] = field(default_factory=dict)
+    settings: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    requests: int = 0
+    connections: int = 0
+    duration_s: float = 0.0
+
+    def remember_settings(self, environment: str, systems: dict[str, System]) -> None:
+        """Keep the settings of an environment, secrets left out."""
+        self.settings[environment] = {
+            name: {k: v for k, v in vars(system).items() if not isinstance(v, Secret)}
+            for name, system in systems.items()
+        }
+
+    def save(self, path: Path) -> None:
+        """Write the snapshot to `path`, whole or not at all."""
+        record = {
+            "schema": SCHEMA,
+            "taken": self.taken,
+            "requests": self.requests,
+            "connections": self.connections,
+            "duration_s": self.duration_s,
+            "settings": self.settings,
+            "observations": {
+                environment: [observation.as_record() for observation in found.values()]
+                for environment, found in self.observations.items()
+            },
+        }
+        write_whole(path, json.dumps(record, separators=(",", ":")))
+
+    @classmethod
+    def load(cls, path: Path) -> "Snapshot":
+        """Read a snapshot; SnapshotError if the file is none."""
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if record["schema"] != SCHEMA:
+                raise SnapshotError(f"{path} has schema {printable(record['schema'], 20)}; this version reads {SCHEMA}")
+            snapshot = cls(
+                taken=float(record["taken"]),
+                requests=int(record["requests"]),
+                connections=int(record["connections"]),
+                duration_s=float(record["duration_s"]),
+                settings=dict(record["settings"]),
+            )
+            for environment, found in record["observations"].items():
+                kept = [Observation(**observation) for observation in found]
+                snapshot.observations[environment] = {observation.id: observation for observation in kept}
+        except OSError as error:
+            raise SnapshotError(f"{path} cannot be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            seen = f"{type(error).__name__}: {printable(error, 80)}"
+            raise SnapshotError(f"{path} is not a snapshot written by --snapshot-out ({seen})") from None
+        return snapshot
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` to `path` so that a reader never sees half of it; creates the folder. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

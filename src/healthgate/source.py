@@ -1,0 +1,306 @@
+"""Where a reading comes from: requests, members of their answers, and pure functions of several of them.
+
+Declaring a source asks nothing. A run collects the requests of the selected checks, makes each of them once,
+and afterwards computes readings from what came back.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
+
+from healthgate.facts import Facts, NoData
+from healthgate.secret import Redactor
+from healthgate.system import System
+
+
+@dataclass
+class Observation:
+    """What one request brought: facts if it was answered, else why not.
+
+    `status` is `answered` or one word for what went wrong (refused, reset, late, unresolved, tls, oversized,
+    malformed); `at` is when the answer was complete, in seconds since 1970; facts are plain JSON values.
+    """
+
+    id: str
+    status: str
+    at: float
+    elapsed_ms: float
+    bytes: int = 0
+    error: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    connections: int = 0
+
+    def as_record(self) -> dict[str, Any]:
+        """Return this observation as plain JSON values."""
+        return asdict(self)
+
+
+class Request(Protocol):
+    """One request, ready to be made: `id` names it within its environment, `host` is where it goes."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def deadline(self) -> float: ...
+    def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:
+        """Make the request on `connection` (None: open one); return what came and the connection if still usable."""
+        ...
+
+
+@dataclass
+class Scene:
+    """One environment as it was observed: the settings of its systems and what each request brought."""
+
+    environment: str
+    systems: Mapping[str, System]
+    observations: dict[str, Observation]
+    reread: str = ""
+    """Suffix of the request ids this scene reads: the first answers (none), or those of a repetition."""
+
+    def observation(self, request: str) -> Observation:
+        """Return what `request` brought in the reading this scene shows; one never made is no data."""
+        found = self.observations.get(request + self.reread)
+        if found is None:
+            raise NoData(f"{request + self.reread} was not asked")
+        return found
+
+    def again(self, mark: str) -> "Scene":
+        """Return the same environment as the requests repeated under `mark` saw it."""
+        return replace(self, reread=self.reread + mark)
+
+
+class Source(ABC):
+    """Something a reading can be taken from."""
+
+    @abstractmethod
+    def probes(self, systems: Mapping[str, System]) -> tuple["Probe", ...]:
+        """Return the probes this needs where `systems` are present; Absent names what is not there."""
+
+    @abstractmethod
+    def value(self, scene: Scene) -> Any:
+        """Return what is read, computed from observations only; NoData says why there is nothing."""
+
+    @abstractmethod
+    def where(self, systems: Mapping[str, System]) -> str:
+        """Return where the reading comes from, for people."""
+
+    def otherwise(self, other: "Source") -> "Source":
+        """Return this source where its system is present, else `other`."""
+        return Otherwise(self, other)
+
+
+class Absent(Exception):
+    """A system or setting a source needs is not in this environment; the text names it."""
+
+
+class Probe(Source):
+    """A request to a system. `proven_by` is the check that says whether its answer can be used at all."""
+
+    def __init__(self, system: type[System], proven_by: str | None) -> None:
+        self.system = system
+        self.proven_by = proven_by
+
+    @property
+    @abstractmethod
+    def needs(self) -> tuple[str, ...]:
+        """The settings of the system that this request is made with."""
+
+    @abstractmethod
+    def ids(self, settings: System) -> list[str]:
+        """Return the names of the requests, which need no secret to be known."""
+
+    @abstractmethod
+    def requests(self, settings: System) -> list[Request]:
+        """Return the requests to make with these settings (one, or one a node), in the order of `ids`."""
+
+    def settings(self, systems: Mapping[str, System]) -> System:
+        """Return the settings of this probe's system; Absent names what this environment leaves out."""
+        settings = systems.get(self.system.name)
+        if settings is None:
+            raise Absent(self.system.name)
+        for name in self.needs:
+            if getattr(settings, name, None) is None:
+                raise Absent(f"{self.system.name}.{name}")
+        return settings
+
+    def probes(self, systems: Mapping[str, System]) -> tuple["Probe", ...]:
+        self.settings(systems)
+        return (self,)
+
+
+AGAIN = " (again)"
+
+
+class Later(Probe):
+    """A second read of the same request, once the run's sampling time has passed since the first.
+
+    `after` is another later read that must be complete before this one starts: two reads of one source
+    around a read of another bracket it.
+    """
+
+    def __init__(self, first: Probe, after: "Later | None" = None) -> None:
+        super().__init__(first.system, first.proven_by)
+        self.first = first
+        self.after = after
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.first.needs
+
+    def ids(self, settings: System) -> list[str]:
+        return [name + AGAIN for name in self.first.ids(settings)]
+
+    def requests(self, settings: System) -> list[Request]:
+        return [Repeated(request, AGAIN) for request in self.first.requests(settings)]
+
+    def value(self, scene: Scene) -> Any:
+        return self.first.value(scene.again(AGAIN))
+
+    def where(self, systems: Mapping[str, System]) -> str:
+        return self.first.where(systems)
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A request made once more, recorded under its id and a mark."""
+
+    request: Request
+    mark: str
+
+    @property
+    def id(self) -> str:
+        """The id of the repetition."""
+        return self.request.id + self.mark
+
+    @property
+    def host(self) -> str:
+        """Where the request goes."""
+        return self.request.host
+
+    @property
+    def deadline(self) -> float:
+        """Seconds the request may take."""
+        return self.request.deadline
+
+    def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:
+        """Make the request again."""
+        observation, kept = self.request.make(connection, redactor)
+        return replace(observation, id=self.id), kept
+
+
+class Field(Source):
+    """A member of a JSON answer, by dotted path."""
+
+    def __init__(self, parent: Source, path: str) -> None:
+        self.parent = parent
+        self.path = path
+
+    def __getitem__(self, name: str) -> "Field":
+        return Field(self.parent, f"{self.path}.{name}".lstrip("."))
+
+    def at(self, path: str) -> "Field":
+        """Return the member at a dotted path below this one."""
+        return self[path]
+
+    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
+        return self.parent.probes(systems)
+
+    def value(self, scene: Scene) -> Facts:
+        body = self.parent.value(scene)
+        facts: Facts = body if isinstance(body, Facts) else body.body()
+        return facts.at(self.path)
+
+    def where(self, systems: Mapping[str, System]) -> str:
+        return f"{self.parent.where(systems)} · {self.path}"
+
+
+class Otherwise(Source):
+    """The first source where it can be had in this environment, the second elsewhere."""
+
+    def __init__(self, first: Source, second: Source) -> None:
+        self.first = first
+        self.second = second
+
+    def at(self, path: str) -> Field:
+        """Return a member of whichever answer there is."""
+        return Field(self, path)
+
+    def __getitem__(self, name: str) -> Field:
+        return Field(self, name)
+
+    def chosen(self, systems: Mapping[str, System]) -> Source:
+        """Return the source that is used where `systems` are present."""
+        try:
+            self.first.probes(systems)
+        except Absent:
+            return self.second
+        return self.first
+
+    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
+        return self.chosen(systems).probes(systems)
+
+    def value(self, scene: Scene) -> Any:
+        return self.chosen(scene.systems).value(scene)
+
+    def where(self, systems: Mapping[str, System]) -> str:
+        return self.chosen(systems).where(systems)
+
+
+class FromProfile(Source):
+    """A setting as a reading's other half: what the environment says should be there."""
+
+    def __init__(self, system: type[System], name: str) -> None:
+        self.system = system
+        self.name = name
+
+    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
+        if getattr(systems.get(self.system.name), self.name, None) is None:
+            raise Absent(f"{self.system.name}.{self.name}")
+        return ()
+
+    def value(self, scene: Scene) -> Any:
+        return getattr(scene.systems[self.system.name], self.name)
+
+    def where(self, systems: Mapping[str, System]) -> str:  # noqa: ARG002
+        return ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A computed reading with words that make it understandable: which symbols, which two figures."""
+
+    value: float | int | str | bool
+    detail: str = ""
+
+
+class Derived(Source):
+    """A pure function of several sources."""
+
+    def __init__(self, function: Callable[..., Any], sources: tuple[Source, ...]) -> None:
+        self.function = function
+        self.sources = sources
+        self.__doc__ = function.__doc__
+
+    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
+        return tuple(dict.fromkeys(probe for source in self.sources for probe in source.probes(systems)))
+
+    def value(self, scene: Scene) -> Any:
+        return self.function(*(source.value(scene) for source in self.sources))
+
+    def where(self, systems: Mapping[str, System]) -> str:
+        return ", ".join(dict.fromkeys(filter(None, (source.where(systems) for source in self.sources))))
+
+
+def measure(*sources: Source) -> Callable[[Callable[..., Any]], Derived]:
+    """Turn a pure function of these sources' values into a source of its own.
+
+    The function returns a number, text, truth or Measured, and raises NoData where there is nothing to say.
+    """
+
+    def declare(function: Callable[..., Any]) -> Derived:
+        return Derived(function, sources)
+
+    return declare

@@ -1,0 +1,128 @@
+"""A monitored system as the checks declare it: its name, and the settings an environment must give."""
+
+import re
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+from healthgate import duration
+from healthgate.secret import Secret
+
+
+ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
+
+
+class Url(str):
+    """An http or https address without credentials, query or trailing slash."""
+
+    __slots__ = ()
+
+
+class Address(str):
+    """A `host:port` pair."""
+
+    __slots__ = ()
+
+
+class Duration(float):
+    """Seconds, written as 500ms, 2s, 5m or 1h."""
+
+    __slots__ = ()
+
+
+class System:
+    """Base of all systems. A subclass declares settings as annotations; one with a default may be left out.
+
+    Every system has `deadline`, the longest one request to it may take in all, from looking up its name to
+    the last byte, and `body_limit`, the largest answer in bytes that is read.
+    """
+
+    name: ClassVar[str]
+    deadline: Duration = Duration(10)
+    body_limit: int = 8_000_000
+
+    def __init__(self, **settings: Any) -> None:
+        for key, value in settings.items():
+            setattr(self, key, value)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One declared setting of a system."""
+
+    name: str
+    kind: Any
+    required: bool
+
+
+def settings_of(system: type[System]) -> dict[str, Setting]:
+    """Return the declared settings by name, in order of declaration."""
+    found = {}
+    for name, kind in get_type_hints(system).items():
+        if get_origin(kind) is ClassVar:
+            continue
+        if get_origin(kind) in (Union, UnionType):
+            kind = next(arg for arg in get_args(kind) if arg is not type(None))  # noqa: PLW2901
+        found[name] = Setting(name, kind, required=not hasattr(system, name))
+    return found
+
+
+def describe(kind: Any) -> str:
+    """Return what a setting of this kind looks like, for messages."""
+    if get_origin(kind) is list:
+        return f"a list, each {describe(get_args(kind)[0])}"
+    if get_origin(kind) is dict:
+        return f"a mapping, each value {describe(get_args(kind)[1])}"
+    return {
+        Url: "an address such as https://gateway.example.com",
+        Address: "host:port",
+        Duration: "a duration such as 500ms, 2s or 5m",
+        Secret: "a secret from the environment, written ${NAME}",
+        str: "text",
+        int: "a whole number above 0",
+        float: "a number",
+        bool: "true or false",
+    }[kind]
+
+
+def convert(kind: Any, value: Any) -> Any:
+    """Return a scalar from YAML as `kind`; ValueError says what was expected."""
+    wrong = ValueError(f"expected {describe(kind)}")
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+    elif kind in (int, float):
+        if isinstance(value, kind | int) and not isinstance(value, bool) and value > 0:
+            return kind(value)
+    elif kind is Duration:
+        if isinstance(value, str):
+            try:
+                return Duration(duration.seconds(value))
+            except ValueError:
+                raise wrong from None
+    elif not isinstance(value, str) or not value.strip():
+        raise wrong
+    elif kind is str:
+        return value
+    elif kind is Secret:
+        return Secret(value)
+    elif kind is Url:
+        return _url(value)
+    elif kind is Address and ADDRESS.fullmatch(value) and 0 < int(value.rpartition(":")[2]) <= 65535:
+        return Address(value)
+    raise wrong
+
+
+def _url(value: str) -> Url:
+    wrong = ValueError(f"expected {describe(Url)}")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.username or parts.password:
+        raise ValueError("expected an address without credentials; give them as a secret")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or port == 0:
+        raise wrong
+    return Url(value.rstrip("/"))

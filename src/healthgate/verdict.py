@@ -1,0 +1,95 @@
+"""What was found out about one check in one environment, and how it is told."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from healthgate.state import FAILS_AT, Floor, State
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one check in one environment; `value` is recorded for passes too.
+
+    `where` names the request and the member that was read, `change` the file and line of the check,
+    `observed_at` is in seconds since 1970, `elapsed_ms` how long the slowest of its probes took.
+    """
+
+    id: str
+    environment: str
+    system: str
+    name: str
+    state: State
+    severity: str
+    value: float | int | str | bool | None
+    unit: str
+    limit: str
+    reason: str
+    floor: Floor
+    cause: str
+    action: str
+    runbook: str
+    change: str
+    where: str
+    blocked_by: str | None = None
+    override: str | None = None
+    probes: tuple[str, ...] = ()
+    observed_at: float | None = None
+    elapsed_ms: float | None = None
+    since: str | None = None
+    nodeid: str = ""
+    roots: tuple[tuple[str, State], ...] = field(default=())
+
+    @property
+    def healthy(self) -> bool:
+        """Whether this verdict passes at the run's floor; a blocked or unknown one never does."""
+        return self.state is not State.BLOCKED and self.state not in FAILS_AT[self.floor]
+
+    @property
+    def headline(self) -> str:
+        """One sentence: what, where, value against limit."""
+        return f"[{self.state}] {self.name} in {self.environment}: {self.reason}"
+
+    def block(self) -> str:
+        """Return the whole failure as text: the sentence, then what to do about it. No traceback."""
+        lines = [
+            self.headline,
+            *(
+                f"  {label:<8} {text}"
+                for label, text in (
+                    ("check", self.id),
+                    ("where", self.where),
+                    ("limit", self.limit + (f" ({self.override})" if self.override else "")),
+                    ("cause", self.cause),
+                    ("do now", self.action),
+                    ("runbook", self.runbook),
+                    ("change", self.change),
+                )
+                if text
+            ),
+        ]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.block()
+
+    def as_record(self) -> dict[str, Any]:
+        """Return this verdict as plain JSON values; `Verdict.from_record` reverses it."""
+        return asdict(self) | {
+            "state": self.state.value,
+            "floor": self.floor.value,
+            "probes": list(self.probes),
+            "roots": [[name, state.value] for name, state in self.roots],
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Verdict":
+        """Rebuild a verdict that travelled as JSON (from another process of the same run)."""
+        return cls(
+            **record
+            | {
+                "state": State(record["state"]),
+                "floor": Floor(record["floor"]),
+                "probes": tuple(record["probes"]),
+                "roots": tuple((str(name), State(state)) for name, state in record["roots"]),
+            }
+        )
