@@ -7,7 +7,7 @@ from healthgate.version import __version__
 
 if TYPE_CHECKING:
     from healthgate.claim import check, each
-    from healthgate.facts import Facts, NoData
+    from healthgate.facts import Facts, NoData, Violated
     from healthgate.limit import (
         Limit,
         Tier,
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
         percent,
         reaching,
         seconds,
+        shown,
     )
     from healthgate.probes.http import Answer, Credential, bearer, get
     from healthgate.probes.redis import NodeAnswer, RedisNodes
     from healthgate.secret import Secret
-    from healthgate.source import FromProfile, Later, Measured, measure
+    from healthgate.source import FromProfile, Later, Measured, Source, measure
     from healthgate.system import Address, Duration, System, Url
 
 __all__ = [
@@ -47,10 +48,12 @@ __all__ = [
     "NodeAnswer",
     "RedisNodes",
     "Secret",
+    "Source",
     "System",
     "Tier",
     "Unit",
     "Url",
+    "Violated",
     "__version__",
     "above",
     "at_least",
@@ -71,19 +74,20 @@ __all__ = [
     "percent",
     "reaching",
     "seconds",
+    "shown",
 ]
 
 _HOMES = {
     "claim": ("check", "each"),
-    "facts": ("Facts", "NoData"),
+    "facts": ("Facts", "NoData", "Violated"),
     "limit": (
         "Limit", "Tier", "Unit", "above", "at_least", "at_most", "bare", "below", "equals", "exactly",
-        "megabytes", "ms", "none", "over", "percent", "reaching", "seconds",
+        "megabytes", "ms", "none", "over", "percent", "reaching", "seconds", "shown",
     ),
     "probes.http": ("Answer", "Credential", "bearer", "get"),
     "probes.redis": ("NodeAnswer", "RedisNodes"),
     "secret": ("Secret",),
-    "source": ("FromProfile", "Later", "Measured", "measure"),
+    "source": ("FromProfile", "Later", "Measured", "Source", "measure"),
     "system": ("Address", "Duration", "System", "Url"),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -56,7 +56,7 @@ class Check:
 
     def required(self, systems: Mapping[str, System]) -> tuple[str, ...]:
         """Return the checks that must be ok before this one says anything, where `systems` are present."""
-        proofs = (probe.proven_by for probe in self.reading.probes(systems) if probe.proven_by)
+        proofs = self.reading.proofs(systems)
         return tuple(dict.fromkeys(name for name in (*self.requires, *proofs) if name != self.id))
 
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
@@ -64,14 +64,9 @@ class Check:
         found: dict[Probe, None] = {}
         for probe in self.reading.probes(systems):
             if isinstance(probe, Later):
-                found |= dict.fromkeys(_chain(probe))
+                found[probe.first] = None
             found[probe] = None
         return tuple(found)
-
-
-def _chain(later: Later) -> tuple[Probe, ...]:
-    before = _chain(later.after) if later.after else ()
-    return (*before, later.first, later)
 
 
 def check(

@@ -1,15 +1,24 @@
 """Facts as a server gave them, read so that a missing or odd one is *no data* and never a default."""
 
-import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from healthgate.limit import shown
+from healthgate.limit import finite, shown
+
+LARGEST = 2**63
+"""The largest whole number that is believed; JSON has no bound, and arithmetic with floats does."""
 
 
 class NoData(Exception):
     """A reading cannot be had; the text says why, in words that end a sentence beginning 'no data: '."""
+
+
+class Violated(NoData):
+    """There is no value, and just that proves the claim wrong: judged as the worst its limit can say.
+
+    For what a value cannot express: nothing listens where a response time is asked for.
+    """
 
 
 class Facts:
@@ -58,13 +67,15 @@ class Facts:
         node = self.at(path)
         if not isinstance(node.raw, kind) or (isinstance(node.raw, bool) and kind is not bool):
             raise NoData(f"{node.path or 'the body'} is {shown(node.raw)}, not {wanted}")
+        if kind is not bool and isinstance(node.raw, int) and abs(node.raw) > LARGEST:
+            raise NoData(f"{node.path or 'the body'} is {shown(node.raw)}, which is too large to be {wanted}")
         return node.raw
 
     def number(self, path: str = "") -> float:
         """Return a finite number."""
         value = self._expect(path, (int, float), "a number")
-        if not math.isfinite(value):
-            raise NoData(f"{self.at(path).path} is {value}, not a finite number")
+        if not finite(value):
+            raise NoData(f"{self.at(path).path or 'the body'} is {shown(value)}, not a finite number")
         return float(value)
 
     def integer(self, path: str = "") -> int:
@@ -115,6 +126,6 @@ def iso_moment(text: str) -> float | None:
     """Return an ISO 8601 time that names its zone as seconds since 1970, else None."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC).timestamp() if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC).timestamp() if moment.tzinfo else None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from healthgate.claim import Check
-from healthgate.facts import Facts, NoData
+from healthgate.facts import Facts, NoData, Violated
 from healthgate.limit import shown
 from healthgate.nearest import hint
 from healthgate.printable import printable
@@ -85,6 +85,8 @@ class Judge:
         limit = self.profile.limit_of(check.id, check.stays)
         try:
             found = check.reading.value(scene)
+        except Violated as violated:
+            return self._say(check, limit.worst, None, str(violated))
         except NoData as nothing:
             return self._say(check, State.UNKNOWN, None, f"no data: {nothing}")
         detail = ""

@@ -7,8 +7,10 @@ objective, strictly as written: a value on an edge that no tier claims has *miss
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -61,6 +63,7 @@ SPOKEN = {
     "outside": "outside {}",
 }
 UPWARD, DOWNWARD = frozenset({">", ">="}), frozenset({"<", "<="})
+ALERTS = ("warning", "critical")
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,11 @@ class Limit:
         """The worst this limit can say: critical, warning or objective. Missing data is routed with it."""
         return "critical" if self.critical else "warning" if self.warning else "objective"
 
+    @property
+    def worst(self) -> State:
+        """The worst state this limit can give."""
+        return State.CRITICAL if self.critical else State.WARNING if self.warning else State.MISSED
+
     def judge(self, value: object, held: float = 0.0, samples: int = 1) -> State:
         """Return the state of `value`, which has been on its side for `held` seconds and `samples` samples.
 
@@ -163,31 +171,35 @@ class Limit:
             return None if isinstance(value, str) else f"is {shown(value)}, not text"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return f"is {shown(value)}, not a number"
-        if not math.isfinite(value):
-            return f"is {value}, not a finite number"
+        if not finite(value):
+            return f"is {shown(value)}, not a finite number"
         if self.unit.floor is not None and value < self.unit.floor:
             return f"is {self.speak(value)}, which cannot be (lowest possible: {self.speak(self.unit.floor)})"
         return None
 
     def inversion(self) -> str | None:
         """Say which two tiers contradict each other, or None."""
+        worse = self._worse()
         lines = [
-            (name, tier)
-            for name, tier in (("expected", self.expected), ("objective", self.objective))
-            if tier and tier.op in DOWNWARD | UPWARD
+            (name, tier.value)
+            for name, tier in self.tiers().items()
+            if isinstance(tier.value, int | float)
+            and (tier.op in worse) is (name in ALERTS)
+            and tier.op in UPWARD | DOWNWARD
         ]
-        turned = {op: UPWARD if op in DOWNWARD else DOWNWARD for op in DOWNWARD | UPWARD}
-        for name, tier in (("warning", self.warning), ("critical", self.critical)):
-            if tier and lines and tier.op in turned[lines[0][1].op]:
-                lines.append((name, tier))
-        rising = bool(lines) and lines[0][1].op in DOWNWARD
         for (inner, near), (outer, far) in pairwise(lines):
-            if isinstance(near.value, int | float) and isinstance(far.value, int | float):
-                wrong = far.value < near.value if rising else far.value > near.value
-                if wrong:
-                    side = "above" if rising else "below"
-                    return f"{outer} {far.value:g} lies on the healthy side of {inner} {near.value:g}; put it {side}"
+            wrong = far < near if worse is UPWARD else far > near
+            if wrong:
+                side = "above" if worse is UPWARD else "below"
+                return f"{outer} {far:g} lies on the healthy side of {inner} {near:g}; put it {side}"
         return None
+
+    def _worse(self) -> frozenset[str]:
+        """Return the comparisons that point where it gets worse: the way from the first line that has a direction."""
+        for name, tier in self.tiers().items():
+            if tier.op in UPWARD | DOWNWARD:
+                return UPWARD if (tier.op in UPWARD) is (name in ALERTS) else DOWNWARD
+        return frozenset()
 
     def moved(self, values: Mapping[str, float]) -> "Limit":
         """Return this limit with the tiers named in `values` at other values; ValueError says what is wrong."""
@@ -228,11 +240,20 @@ class Limit:
         return words
 
     def __str__(self) -> str:
+        return self._told
+
+    @cached_property
+    def _told(self) -> str:
         lines = [self.say(self.objective)]
         for name, tier in (("warning", self.warning), ("critical", self.critical)):
             if tier is not None and not isinstance(tier.value, bool):
                 lines.append(f"{name} {self.say(tier)}")
         return ", ".join(lines)
+
+
+def finite(value: float) -> bool:
+    """Whether `value` is a number one can calculate with: not infinite, not NaN, no integer beyond all floats."""
+    return -sys.float_info.max <= value <= sys.float_info.max
 
 
 def shown(value: object) -> str:

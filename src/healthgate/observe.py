@@ -5,6 +5,7 @@ connections as it has requests waiting, up to `CONNECTIONS_PER_HOST`. The callin
 it keeps every deadline whatever the threads are stuck in (a name look-up cannot be interrupted).
 """
 
+import _thread
 import queue
 import threading
 import time
@@ -103,7 +104,7 @@ class Observer:
                 self._lock.notify_all()
                 return
             host.threads += 1
-        threading.Thread(target=self._serve, args=(host,), daemon=True, name=f"healthgate {key[1]}").start()
+        _thread.start_new_thread(self._serve, (host,))  # Thread.start would wait for each to have begun
 
     def _serve(self, host: _Host) -> None:
         connection: Any = None

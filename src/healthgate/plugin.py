@@ -69,16 +69,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def verdict(request: pytest.FixtureRequest, environment: str, health_check: str) -> object:
+def verdict(request: pytest.FixtureRequest) -> object:
     """The verdict on one check in one environment: `assert verdict.healthy, verdict`."""
     session = request.config.pluginmanager.getplugin("healthgate-session")
-    return session.verdict_for(request.node, environment, health_check)
+    return session.verdict_for(request.node)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Without an environment, keep the checks collectable so that one message can say what is missing."""
     if hasattr(metafunc.function, MARK) and not metafunc.config.getoption("env"):
-        metafunc.parametrize(("environment", "health_check"), [("", "")], ids=["no-environment"])
+        metafunc.parametrize("verdict", [""], ids=["no-environment"], indirect=True)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

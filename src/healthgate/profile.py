@@ -7,6 +7,7 @@ A profile is checked in two steps. Reading finds all that is wrong with the file
 import math
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -19,7 +20,7 @@ from healthgate.nearest import hint
 from healthgate.printable import printable
 from healthgate.secret import SHORTEST, Secret
 from healthgate.state import Floor
-from healthgate.system import Setting, System, convert, describe, settings_of
+from healthgate.system import Setting, System, Url, convert, describe, settings_of
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -27,6 +28,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 ABSENT = "absent"
 LARGEST = 1_000_000
 TIERS = ("objective", "warning", "critical", "expected")
+YAML_TAG = "tag:yaml.org,2002:"
+TAGS = {
+    YAML_TAG + kind for kind in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "merge", "value")
+}
 TOP_KEYS = ("description", "launch", "thresholds", "fail_on", "labels")
 
 
@@ -142,27 +147,40 @@ class Written:
 
     def _scalar(self, kind: Any, value: Any, position: str, variables: Mapping[str, str], problems: list[str]) -> Any:
         if isinstance(value, str) and "${" in value:
-            unset = [name for name in VARIABLE.findall(value) if not variables.get(name)]
-            problems += [
-                f"{position}: {self.full_name} needs the environment variable {name}, which is not set; export it"
-                for name in unset
-            ]
+            unset = unset_in(value, variables)
+            problems += [f"{position}: {needs(self.full_name, name)}" for name in unset]
             if unset:
                 return None
-            value = VARIABLE.sub(lambda match: variables[match[1]], value)
+            value = _plain(kind, VARIABLE.sub(lambda match: variables[match[1]], value))
         try:
             converted = convert(kind, value)
         except ValueError as wrong:
-            seen = (
-                "what its variable holds"
-                if kind is Secret or (value is not None and "${" in str(value))
-                else _seen(value)
+            problems.append(
+                f"{position}: {self.full_name} is filled from a variable that holds something else; {wrong}"
             )
-            problems.append(f"{position}: {self.full_name} is {seen}; {wrong}")
             return None
         if isinstance(converted, Secret) and len(converted.reveal()) < SHORTEST:
             problems.append(f"{position}: {self.full_name} is shorter than {SHORTEST} characters; that is no secret")
         return converted
+
+
+def unset_in(text: str, variables: Mapping[str, str]) -> list[str]:
+    """Return the variables in `text` that have no value."""
+    return [name for name in VARIABLE.findall(text) if not variables.get(name)]
+
+
+def needs(full_name: str, variable: str) -> str:
+    """Say that a setting cannot be filled."""
+    return f"{full_name} needs the environment variable {variable}, which is not set; export it"
+
+
+def _plain(kind: Any, text: str) -> Any:
+    if kind is bool:
+        return {"true": True, "false": False}.get(text, text)
+    if kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _seen(value: Any) -> str:
@@ -196,13 +214,41 @@ def known(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def read(path: Path, catalogue: Catalogue, label: str) -> Profile:
-    """Return the profile at `path`; ProfileError lists everything that is wrong with the file as it stands."""
+def read(path: Path, catalogue: Catalogue, label: str, variables: Mapping[str, str] | None = None) -> Profile:
+    """Return the profile at `path`; ProfileError lists everything that is wrong with the file as it stands.
+
+    Where `variables` are given, every one that is not among them is a problem too, unless a launched target
+    may still print it.
+    """
     reader = _Reader(label, catalogue)
     profile = reader.profile(path)
+    if variables is not None and profile.launch is None:
+        reader.unset(profile, variables)
     if reader.problems:
         raise ProfileError(problem for _, problem in sorted(reader.problems))
     return profile
+
+
+def _not_yaml(error: yaml.MarkedYAMLError) -> tuple[Any, str]:
+    """Return where and what is wrong, in words that say what to mend."""
+    context, problem = error.context or "", error.problem or ""
+    mark = error.problem_mark or error.context_mark
+    if "scanning a quoted scalar" in context:
+        return error.context_mark, "this is not YAML: a quote is opened here and not closed"
+    if "parsing a flow" in context and error.context_mark is not None:
+        return error.context_mark, "this is not YAML: a bracket is opened here and not closed"
+    if "another document" in problem:
+        return mark, "a second document begins here; expected one profile a file"
+    if "'\\t'" in problem:
+        return mark, "this is not YAML: a tab stands here; indent with spaces"
+    if "mapping values are not allowed" in problem:
+        return (
+            mark,
+            "this is not YAML: no `key: value` can stand here; look at the indentation, and quote text with a colon",
+        )
+    if "undefined alias" in problem:
+        return mark, f"this is not YAML: {printable(problem)}; quote a text that begins with *"
+    return mark, f"this is not YAML: {printable(problem)}"
 
 
 class _Reader:
@@ -210,7 +256,17 @@ class _Reader:
         self.label = label
         self.catalogue = catalogue
         self.problems: list[tuple[tuple[int, int], str]] = []
+        self.mentioned: set[str] = set()
         self.visited: set[int] = set()
+
+    def unset(self, profile: Profile, variables: Mapping[str, str]) -> None:
+        """Add a problem for every variable of the settings that has no value."""
+        for settings in profile.written.values():
+            for written in settings.values():
+                for text, position in written.scalars():
+                    for name in unset_in(text, variables) if isinstance(text, str) else ():
+                        if VARIABLE_NAME.fullmatch(name):
+                            self._add(position, needs(written.full_name, name))
 
     def profile(self, path: Path) -> Profile:
         profile = Profile(name=path.stem, path=path, declared=dict(self.catalogue.systems))
@@ -239,7 +295,7 @@ class _Reader:
                     self._problem(node, f"{key} is {_seen(text)}; expected text")
             else:
                 self._problem(key_node, f"{printable(key, 60)} is not a key of a profile{hint(key, keys)}")
-        missing = [name for name in self.catalogue.systems if name not in top]
+        missing = [name for name in self.catalogue.systems if name not in self.mentioned]
         for name in missing:
             self._problem(None, f"{name} is not mentioned; give its settings, or write `{name}: {ABSENT}`")
         return profile
@@ -258,10 +314,12 @@ class _Reader:
             self._problem(None, f"the file is not UTF-8 text (byte {error.start})")
             return None
         except yaml.MarkedYAMLError as error:
-            quoted = "scanning a quoted scalar" in (error.context or "")
-            mark = error.context_mark if quoted else error.problem_mark or error.context_mark
-            what = "a quote is opened here and not closed" if quoted else error.problem
-            self._problem(mark, f"this is not YAML: {what}")
+            self._problem(*_not_yaml(error))
+            return None
+        except yaml.reader.ReaderError as error:
+            character = f"{error.character:#04x}" if isinstance(error.character, int) else printable(error.character)
+            line = data.decode(errors="replace").count("\n", 0, error.position) + 1
+            self._add(f"{self.label}:{line}:1", f"this line holds the control character {character}; take it out")
             return None
         except yaml.YAMLError as error:
             self._problem(None, f"this is not YAML: {printable(error)}")
@@ -275,7 +333,25 @@ class _Reader:
         if not isinstance(node, yaml.MappingNode):
             self._problem(node, "the file holds no mapping; expected `key: value` lines")
             return None
+        self._refuse_tags(node)
+        self.mentioned = {key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
         return self._members(node)
+
+    def _refuse_tags(self, top: yaml.Node) -> None:
+        seen: set[int] = set()
+        todo: list[yaml.Node] = [top]
+        while todo:
+            node = todo.pop()
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            if node.tag not in TAGS:
+                tag = printable(node.tag.replace(YAML_TAG, "!!"), 60)
+                self._problem(node, f"the tag {tag} means nothing here; write the plain value")
+            if isinstance(node, yaml.SequenceNode):
+                todo += node.value
+            elif isinstance(node, yaml.MappingNode):
+                todo += [one for pair in node.value for one in pair]
 
     def _system(self, profile: Profile, name: str, node: yaml.Node) -> None:
         if isinstance(node, yaml.ScalarNode):
@@ -337,7 +413,9 @@ class _Reader:
             self._add(position, f"{full_name}: ${{{printable(bad[0], 40)}}} is not a variable name")
         elif isinstance(value, str) and VARIABLE.sub("", value).count("${"):
             self._add(position, f"{full_name}: a `${{` is opened and not closed")
-        elif kind is Secret and not (isinstance(value, str) and VARIABLE.fullmatch(value)):
+        elif kind is Secret and names and isinstance(value, str) and not VARIABLE.fullmatch(value):
+            self._add(position, f"{full_name} has text around its variable; write ${{{names[0]}}} and nothing else")
+        elif kind is Secret and not names:
             self._add(
                 position,
                 f"{full_name} is written out; a secret stands in the environment: write ${{NAME}} and export NAME",
@@ -346,7 +424,8 @@ class _Reader:
             try:
                 convert(kind, value)
             except ValueError as wrong:
-                self._add(position, f"{full_name} is {_seen(value)}; {wrong}")
+                seen = "text that is not shown" if kind is Url and set("@?") & set(str(value)) else _seen(value)
+                self._add(position, f"{full_name} is {seen}; {wrong}")
 
     def _thresholds(self, profile: Profile, node: yaml.Node) -> None:
         if not isinstance(node, yaml.MappingNode):
@@ -387,7 +466,7 @@ class _Reader:
                 )
                 sound = False
             elif isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                self._problem(value_node, f"thresholds: {check_id}: {key} is {_seen(value)}; expected a number")
+                self._problem(value_node, f"thresholds: {check_id}: {key} is {_seen(value)}; expected a finite number")
                 sound = False
             else:
                 values[key] = value

@@ -30,11 +30,12 @@ Progress = Callable[[int, int], None]
 class Run:
     """What is run, where, and what came of it. `sample` is how long the run may observe for, in seconds.
 
+    `folder` is where several processes of one run share what was seen (None: there is only this one).
     `runbooks` says where a runbook stands, with its name as `{name}`.
     """
 
     root: Path
-    folder: Path
+    folder: Path | None
     catalogue: Catalogue
     profiles: dict[str, Profile]
     floor: Floor | None
@@ -84,6 +85,8 @@ class Run:
         return self.judges[environment].verdict(check_id)
 
     def _shared(self, selected: Mapping[str, Iterable[Check]], progress: Progress) -> Snapshot:
+        if self.folder is None:
+            return self._observed(selected, progress)
         path = self.folder / "snapshot.json"
         failure = self.folder / "failure.json"
         with _locked(self.folder / "lock"):
@@ -155,13 +158,19 @@ class Run:
     def _tasks(self, environment: str, wanted: Plan) -> list[Task]:
         made: dict[Probe, list[Task]] = {}
         systems = self.profiles[environment].systems
+
+        def make(probe: Probe) -> list[Task]:
+            if probe not in made:
+                requests = probe.requests(systems[probe.system.name])
+                after: list[Task] = []
+                if isinstance(probe, Later):
+                    before = make(probe.after) if probe.after in wanted.probes else []
+                    after = [*make(probe.first), *before]
+                made[probe] = [Task(environment, r, after=after, gap=self.sample if after else 0.0) for r in requests]
+            return made[probe]
+
         for probe in wanted.probes:
-            requests = probe.requests(systems[probe.system.name])
-            if isinstance(probe, Later):
-                after = [*made[probe.first], *(made[probe.after] if probe.after else [])]
-                made[probe] = [Task(environment, r, after=after, gap=self.sample) for r in requests]
-            else:
-                made[probe] = [Task(environment, r) for r in requests]
+            make(probe)
         return [task for tasks in made.values() for task in tasks]
 
     def _repeated(self, environment: str, wanted: Plan, number: int, snapshot: Snapshot) -> list[Task]:

@@ -1,7 +1,7 @@
 """Secrets: values from the environment that never print, and the redactor that keeps them out of every text."""
 
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 REDACTED = "[redacted]"
 SHORTEST = 6
@@ -57,3 +57,13 @@ class Redactor:
             if encoded in data:
                 data = data.replace(encoded, REDACTED.encode())
         return data
+
+    def content(self, value: Any) -> Any:
+        """Return JSON `value` without any known secret in its texts, the names of members included."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.content(element) for element in value]
+        if isinstance(value, dict):
+            return {self.text(name): self.content(member) for name, member in value.items()}
+        return value

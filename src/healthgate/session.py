@@ -10,12 +10,12 @@ import uuid
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from healthgate import catalogue as catalogues
-from healthgate import duration, outcome, profile
+from healthgate import duration, outcome, profile, protocol
 from healthgate.claim import Check, declared_on
 from healthgate.nearest import hint
 from healthgate.plan import left_out
@@ -51,7 +51,9 @@ class Session:
         self.exit_status: int | None = None
         self.usage: str | None = None
         self.undelivered: list[str] = []
+        self.one_step = False
         self._old_handler: Any = None
+        self.folder = Path(self.worker_input["healthgate_folder"] if self.worker_input else os.devnull)
         self.run = self._prepare()
         config.option.showlocals = False  # a shortened local could hold part of a secret that no redactor knows
         if not config.option.collectonly:
@@ -79,11 +81,9 @@ class Session:
             valid = ", ".join(duration.spoken(cadence) for cadence in sorted(known))
             problems.append(f"--cadence {option.cadence}: no check is meant to run that often; there are {valid}")
         replayed = self._replayed(profiles, problems)
-        folder = Path(
-            self.worker_input["healthgate_folder"] if self.worker_input else tempfile.mkdtemp(prefix="healthgate-")
-        )
         floor = Floor(option.fail_on) if option.fail_on else None
         runbooks = str(self.config.getini("healthgate_runbooks"))
+        folder = None if self.owns_outcome else self.folder
         run = Run(root, folder, catalogue, profiles, floor, sample, runbooks, replayed)
         run.learn_secrets(os.environ)
         if not replayed and not option.collectonly:
@@ -92,8 +92,6 @@ class Session:
             except profile.ProfileError as error:
                 problems += error.problems
         if problems:
-            if self.owns_outcome:
-                shutil.rmtree(folder, ignore_errors=True)
             raise pytest.UsageError("\n".join(problems))
         return run
 
@@ -101,10 +99,12 @@ class Session:
         root = self.config.rootpath
         folder = root / str(self.config.getini("healthgate_environments"))
         found: dict[str, profile.Profile] = {}
+        variables = None if self.config.option.collectonly or self.config.option.snapshot_in else os.environ
         for name in self.config.option.env:
             try:
                 path = profile.find(name, folder, self.config.invocation_params.dir)
-                one = profile.read(path, catalogue, os.path.relpath(path, self.config.invocation_params.dir))
+                label = os.path.relpath(path, self.config.invocation_params.dir)
+                one = profile.read(path, catalogue, label, variables)
                 if found.setdefault(one.name, one) is not one:
                     problems.append(f"--env {name}: the environment {one.name} is named twice")
             except profile.ProfileError as error:
@@ -159,8 +159,7 @@ class Session:
             )
         sets = [
             pytest.param(
-                name,
-                check.id,
+                f"{check.id}|{name}",
                 id=f"{name}-{check.slug}",
                 marks=pytest.mark.health(
                     system=check.system, environment=name, severity=check.stays.severity, check=check.id
@@ -169,7 +168,7 @@ class Session:
             for name in self.run.profiles
             for check in checks
         ]
-        metafunc.parametrize(("environment", "health_check"), sets)
+        metafunc.parametrize("verdict", sets, indirect=True)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -203,8 +202,9 @@ class Session:
     def named(self, item: pytest.Item) -> tuple[str, Check] | None:
         """Return the environment and the check an item is about, or None for an ordinary test."""
         params = getattr(getattr(item, "callspec", None), "params", {})
-        check = self.run.catalogue.checks.get(params.get("health_check", ""))
-        return (params["environment"], check) if check is not None else None
+        check_id, _, environment = str(params.get("verdict", "")).partition("|")
+        check = self.run.catalogue.checks.get(check_id)
+        return (environment, check) if check is not None else None
 
     def pytest_report_collectionfinish(self) -> list[str]:
         """Say what is not checked, and why."""
@@ -229,8 +229,9 @@ class Session:
         named = [(item, *found) for item in getattr(session, "items", []) if (found := self.named(item))]
         if named and not option.collectonly and not stopped:
             self.selected = [item.nodeid for item, _, _ in named]
+            self.one_step = protocol.may_be_one_step(self.config, session.items)
             if not self.owns_outcome:
-                (self.run.folder / "selected.json").write_text(
+                (self.folder / "selected.json").write_text(
                     json.dumps({"selected": self.selected, "left_out": self.left_out})
                 )
             wanted: dict[str, list[Check]] = {}
@@ -244,11 +245,22 @@ class Session:
                 self.usage = str(error)
         return (yield)
 
-    def verdict_for(self, item: pytest.Item, environment: str, check_id: str) -> Verdict:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Run a check in one step where that is the same."""
+        if not self.one_step:
+            return None
+        protocol.run(cast("pytest.Function", item), self.verdict_for)
+        return True
+
+    def verdict_for(self, item: pytest.Item) -> Verdict:
         """Return the verdict for a test; raise as pytest understands it where there is nothing to assert."""
         if self.usage:
             raise pytest.UsageError(self.usage)
-        verdict = self.run.verdict(environment, check_id)
+        named = self.named(item)
+        if named is None:
+            raise pytest.UsageError("`verdict` is for test functions that declare checks with @check")
+        verdict = self.run.verdict(named[0], named[1].id)
         item.stash[VERDICT] = verdict
         for name in ("state", "value", "unit", "limit", "reason"):
             item.user_properties.append((name, str(getattr(verdict, name))))
@@ -323,7 +335,9 @@ class Session:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell every worker where the run keeps what was observed."""
-        node.workerinput["healthgate_folder"] = str(self.run.folder)
+        if not self.folder.is_dir():
+            self.folder = Path(tempfile.mkdtemp(prefix="healthgate-"))
+        node.workerinput["healthgate_folder"] = str(self.folder)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -362,7 +376,7 @@ class Session:
         return [nodeid for nodeid in self.selected if nodeid not in self.verdicts]
 
     def _collect_from_workers(self) -> None:
-        folder = self.run.folder
+        folder = self.folder
         with suppress(OSError, ValueError):
             found = json.loads((folder / "selected.json").read_text())
             self.selected, self.left_out = found["selected"], found["left_out"]
@@ -404,7 +418,7 @@ class Session:
             with suppress(ValueError):
                 signal.signal(signal.SIGTERM, self._old_handler)
         if self.owns_outcome:
-            shutil.rmtree(self.run.folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 VERDICT: pytest.StashKey[Verdict] = pytest.StashKey()

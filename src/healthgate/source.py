@@ -87,7 +87,11 @@ class Source(ABC):
     def where(self, systems: Mapping[str, System]) -> str:
         """Return where the reading comes from, for people."""
 
-    def otherwise(self, other: "Source") -> "Source":
+    def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:
+        """Return the checks that say whether what this reads can be used at all."""
+        return tuple(probe.proven_by for probe in self.probes(systems) if probe.proven_by)
+
+    def otherwise(self, other: "Source") -> "Otherwise":
         """Return this source where its system is present, else `other`."""
         return Otherwise(self, other)
 
@@ -137,8 +141,8 @@ AGAIN = " (again)"
 class Later(Probe):
     """A second read of the same request, once the run's sampling time has passed since the first.
 
-    `after` is another later read that must be complete before this one starts: two reads of one source
-    around a read of another bracket it.
+    `after` is another later read that must be complete before this one starts, if a run makes both: two reads
+    of one source around a read of another bracket it.
     """
 
     def __init__(self, first: Probe, after: "Later | None" = None) -> None:
@@ -155,6 +159,10 @@ class Later(Probe):
 
     def requests(self, settings: System) -> list[Request]:
         return [Repeated(request, AGAIN) for request in self.first.requests(settings)]
+
+    def at(self, path: str) -> "Field":
+        """Return a member of the second answer's JSON body."""
+        return Field(self, path)
 
     def value(self, scene: Scene) -> Any:
         return self.first.value(scene.again(AGAIN))
@@ -208,13 +216,17 @@ class Field(Source):
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
         return self.parent.probes(systems)
 
+    def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:
+        return self.parent.proofs(systems)
+
     def value(self, scene: Scene) -> Facts:
         body = self.parent.value(scene)
         facts: Facts = body if isinstance(body, Facts) else body.body()
         return facts.at(self.path)
 
     def where(self, systems: Mapping[str, System]) -> str:
-        return f"{self.parent.where(systems)} · {self.path}"
+        parent = self.parent.where(systems)
+        return f"{parent} · {self.path}" if self.path else parent
 
 
 class Otherwise(Source):
@@ -241,6 +253,9 @@ class Otherwise(Source):
 
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
         return self.chosen(systems).probes(systems)
+
+    def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:
+        return self.chosen(systems).proofs(systems)
 
     def value(self, scene: Scene) -> Any:
         return self.chosen(scene.systems).value(scene)
@@ -286,6 +301,9 @@ class Derived(Source):
 
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
         return tuple(dict.fromkeys(probe for source in self.sources for probe in source.probes(systems)))
+
+    def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(proof for source in self.sources for proof in source.proofs(systems)))
 
     def value(self, scene: Scene) -> Any:
         return self.function(*(source.value(scene) for source in self.sources))

@@ -1,6 +1,8 @@
 """A monitored system as the checks declare it: its name, and the settings an environment must give."""
 
+import math
 import re
+import sys
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
@@ -8,7 +10,6 @@ from urllib.parse import urlsplit
 
 from healthgate import duration
 from healthgate.secret import Secret
-
 
 ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 
@@ -81,7 +82,7 @@ def describe(kind: Any) -> str:
         Secret: "a secret from the environment, written ${NAME}",
         str: "text",
         int: "a whole number above 0",
-        float: "a number",
+        float: "a finite number above 0",
         bool: "true or false",
     }[kind]
 
@@ -93,14 +94,16 @@ def convert(kind: Any, value: Any) -> Any:
         if isinstance(value, bool):
             return value
     elif kind in (int, float):
-        if isinstance(value, kind | int) and not isinstance(value, bool) and value > 0:
+        if isinstance(value, kind | int) and not isinstance(value, bool) and 0 < value <= sys.float_info.max:
             return kind(value)
     elif kind is Duration:
         if isinstance(value, str):
             try:
-                return Duration(duration.seconds(value))
+                length = duration.seconds(value)
             except ValueError:
                 raise wrong from None
+            if 0 < length < math.inf:
+                return Duration(length)
     elif not isinstance(value, str) or not value.strip():
         raise wrong
     elif kind is str:
@@ -116,6 +119,8 @@ def convert(kind: Any, value: Any) -> Any:
 
 def _url(value: str) -> Url:
     wrong = ValueError(f"expected {describe(Url)}")
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise wrong
     try:
         parts = urlsplit(value)
         port = parts.port
@@ -123,6 +128,8 @@ def _url(value: str) -> Url:
         raise wrong from None
     if parts.username or parts.password:
         raise ValueError("expected an address without credentials; give them as a secret")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or port == 0:
+    if parts.query or parts.fragment:
+        raise ValueError("expected an address that ends before any ? or #")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise wrong
     return Url(value.rstrip("/"))

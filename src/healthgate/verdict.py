@@ -1,6 +1,6 @@
 """What was found out about one check in one environment, and how it is told."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from healthgate.state import FAILS_AT, Floor, State
@@ -74,7 +74,7 @@ class Verdict:
 
     def as_record(self) -> dict[str, Any]:
         """Return this verdict as plain JSON values; `Verdict.from_record` reverses it."""
-        return asdict(self) | {
+        return vars(self) | {
             "state": self.state.value,
             "floor": self.floor.value,
             "probes": list(self.probes),

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import select
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -114,6 +115,9 @@ class Outcome(Derived):
         super().__init__(lambda answer: answer, (probe,))
         self.probe = probe
 
+    def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
     def value(self, scene: Scene) -> "Answer":
         return Answer(scene.observation(self.probe.id))
 
@@ -187,6 +191,9 @@ class HttpRequest:
         began = time.monotonic()
         opened, received = 0, 0
         facts: dict[str, Any] = {}
+        if connection is not None and _has_something_to_say(connection):
+            _close(connection)  # it was closed meanwhile, or what comes is no answer to what is asked next
+            connection = None
         reused = connection is not None
         while True:
             try:
@@ -206,9 +213,7 @@ class HttpRequest:
                 if reused and isinstance(problem, ConnectionError) and not received:
                     reused = False  # the server had closed the kept connection; that is no answer
                     continue
-                status, error = _explain(problem, self, received)
-            if error:
-                error = redactor.text(error)
+                status, error = _explain(problem, self, received, redactor)
             break
         if connection is not None and (connection.sock is None or status != "answered"):
             _close(connection)
@@ -242,6 +247,8 @@ class HttpRequest:
         return connection
 
     def _exchange(self, connection: Any, redactor: Redactor) -> tuple[dict[str, Any], int]:
+        import http.client  # noqa: PLC0415
+
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
@@ -253,9 +260,10 @@ class HttpRequest:
         base = self.url.partition("://")[2].partition("/")[2]
         connection.request(self.method, (f"/{base}" if base else "") + self.path, headers=headers)
         response = connection.getresponse()
-        facts = {"code": response.status, "type": response.headers.get_content_type()}
+        kind = redactor.text(response.getheader("Content-Type") or "text/plain").partition(";")[0].strip().lower()
+        facts = {"code": response.status, "type": kind}
         if location := response.getheader("Location"):
-            facts["location"] = redactor.text(printable(location, 80))
+            facts["location"] = printable(redactor.text(location), 80)
         declared = response.getheader("Content-Length") or ""
         if declared.isdigit() and int(declared) > self.body_limit and self.method != "HEAD":
             connection.close()
@@ -264,18 +272,18 @@ class HttpRequest:
         if len(body) > self.body_limit:
             connection.close()
             return facts, len(body)
-        facts |= parsed(
-            redactor.bytes(body), response.headers.get_content_type(), response.getheader("Content-Encoding")
-        )
-        return facts, len(body)
+        if response.length:
+            raise http.client.IncompleteRead(body, response.length)
+        encoding = redactor.text(response.getheader("Content-Encoding") or "identity")
+        return facts | parsed(body, kind, encoding, redactor), len(body)
 
 
-def parsed(body: bytes, kind: str, encoding: str | None) -> dict[str, Any]:
-    """Return `json` with the parsed body, or `flaw` saying why there is none."""
-    if encoding not in {None, "", "identity"}:
+def parsed(body: bytes, kind: str, encoding: str, redactor: Redactor) -> dict[str, Any]:
+    """Return `json` with the parsed body, or `flaw` saying why there is none; no known secret is in either."""
+    if encoding != "identity":
         return {"flaw": f"the answer is encoded as {printable(encoding)}, which was not asked for"}
     try:
-        text = body.decode()
+        text = redactor.bytes(body).decode()
     except UnicodeDecodeError as problem:
         return {"flaw": f"the answer is not UTF-8 text (byte {problem.start})"}
     if kind != "application/json":
@@ -283,9 +291,18 @@ def parsed(body: bytes, kind: str, encoding: str | None) -> dict[str, Any]:
     if _depth(text) > DEEPEST:
         return {"flaw": f"the answer is nested deeper than {DEEPEST} levels"}
     try:
-        return {"json": json.loads(text, parse_float=_finite, parse_constant=str)}
+        content = json.loads(text, parse_float=_finite, parse_constant=str, object_pairs_hook=_members)
+        return {"json": redactor.content(content) if "\\" in text else content}
     except (ValueError, RecursionError) as problem:
         return {"flaw": f"the answer is not JSON: {printable(problem)}", "text": printable(text, 300)}
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"it gives {printable(next(n for n in names if names.count(n) > 1), 60)} twice")
+    return members
 
 
 def _finite(text: str) -> float | str:
@@ -325,12 +342,18 @@ def _host_and_port(rest: str, default: int) -> tuple[str, int]:
     return rest.strip("[]"), default
 
 
+def _has_something_to_say(connection: Any) -> bool:
+    listener = select.poll()
+    listener.register(connection.sock, select.POLLIN)
+    return bool(listener.poll(0))
+
+
 def _close(connection: Any) -> None:
     if connection is not None:
         connection.close()
 
 
-def _explain(problem: BaseException, request: HttpRequest, received: int) -> tuple[str, str]:
+def _explain(problem: BaseException, request: HttpRequest, received: int, redactor: Redactor) -> tuple[str, str]:
     import http.client  # noqa: PLC0415
 
     from healthgate.probes import bounded  # noqa: PLC0415
@@ -340,5 +363,7 @@ def _explain(problem: BaseException, request: HttpRequest, received: int) -> tup
     if isinstance(problem, http.client.IncompleteRead):
         return "reset", "the server closed the connection before the answer was complete"
     if isinstance(problem, http.client.HTTPException) and not isinstance(problem, ConnectionError):
-        return "malformed", f"the answer is not HTTP: {type(problem).__name__} {printable(problem, 80)}"
-    return bounded.explain(problem, request.host, request.deadline, received)
+        words = printable(redactor.text(str(problem)), 80)
+        return "malformed", f"the answer is not HTTP: {type(problem).__name__} {words}"
+    status, error = bounded.explain(problem, request.host, request.deadline, received)
+    return status, redactor.text(error)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, cast
 
 from healthgate.facts import NoData
@@ -140,10 +141,9 @@ class RedisRequest:
             host, _, port = self.address.rpartition(":")
             sock = bounded.connect(host.strip("[]"), int(port), self.deadline, self.budget)
             client = _client(sock, self.password)
-            facts = self._ask(client)
+            facts = self._ask(client, redactor)
         except Exception as problem:
-            status, error = self._explain(problem, getattr(sock, "taken", 0))
-            error = redactor.text(error)
+            status, error = self._explain(problem, getattr(sock, "taken", 0), redactor)
         finally:
             if client is not None:
                 client.disconnect()
@@ -153,22 +153,23 @@ class RedisRequest:
         received = getattr(sock, "taken", 0)
         return Observation(self.id, status, time.time(), round(elapsed, 3), received, error, facts, 1), None
 
-    def _ask(self, client: Any) -> dict[str, Any]:
-        replies = {c: _reply(r) for c, r in zip(self.commands, _pipeline(client, self.commands), strict=True)}
+    def _ask(self, client: Any, redactor: Redactor) -> dict[str, Any]:
+        found = _pipeline(client, self.commands)
+        replies = {c: redactor.content(_reply(r, redactor)) for c, r in zip(self.commands, found, strict=True)}
         if "CLUSTER INFO" in replies and isinstance(replies["CLUSTER INFO"], str):
             lines = (line.partition(":") for line in replies["CLUSTER INFO"].splitlines())
             replies["CLUSTER INFO"] = {name: value.strip() for name, _, value in lines if value}
         facts: dict[str, Any] = {"replies": replies}
         if self.hashes is not None:
-            facts |= self._read_hashes(client, self.hashes)
+            facts |= redactor.content(self._read_hashes(client, self.hashes, redactor))
         return facts
 
-    def _read_hashes(self, client: Any, pattern: str) -> dict[str, Any]:
+    def _read_hashes(self, client: Any, pattern: str, redactor: Redactor) -> dict[str, Any]:
         cursor, keys = "0", dict[str, None]()
         for _ in range(MOST_SCANS):
             (reply,) = _pipeline(client, [f"SCAN {cursor} MATCH {pattern} COUNT 1000"])
             if isinstance(reply, Exception):
-                return {"flaw": f"SCAN answered with the error {printable(reply)}"}
+                return {"flaw": f"SCAN answered with the error {_words(reply, redactor)}"}
             cursor = reply[0].decode()
             keys |= dict.fromkeys(key.decode(errors="replace") for key in reply[1])
             if cursor == "0" or len(keys) > MOST_KEYS:
@@ -178,27 +179,31 @@ class RedisRequest:
         hashes = {}
         for key, reply in zip(keys, _pipeline(client, [("HGETALL", key) for key in keys]), strict=True):
             if isinstance(reply, Exception):
-                return {"flaw": f"HGETALL {printable(key)} answered with the error {printable(reply)}"}
+                named = printable(redactor.text(key))
+                return {"flaw": f"HGETALL {named} answered with the error {_words(reply, redactor)}"}
             fields = [part.decode(errors="replace") for part in reply]
             hashes[key] = dict(zip(fields[::2], fields[1::2], strict=True))
         return {"hashes": hashes}
 
-    def _explain(self, problem: BaseException, received: int) -> tuple[str, str]:
+    def _explain(self, problem: BaseException, received: int, redactor: Redactor) -> tuple[str, str]:
         from redis import exceptions  # noqa: PLC0415
 
         from healthgate.probes import bounded  # noqa: PLC0415
 
-        problem = problem.__cause__ if isinstance(problem.__cause__, bounded.OversizedError) else problem
-        if isinstance(problem, bounded.OversizedError):
+        if received > self.budget:
             return "oversized", f"the answer is larger than {self.budget} bytes"
         if isinstance(problem, exceptions.TimeoutError):
             problem = TimeoutError()
         if isinstance(problem, exceptions.InvalidResponse):
-            return "malformed", f"the answer is not Redis protocol: {printable(problem, 80)}"
-        if isinstance(problem, exceptions.AuthenticationError | exceptions.ResponseError):
-            return "refused", f"the node refused the connection: {printable(problem, 80)}"
+            return "malformed", f"the answer is not Redis protocol: {_words(problem, redactor)}"
+        refusals = (exceptions.AuthenticationError, exceptions.BusyLoadingError, exceptions.ResponseError)
+        if isinstance(problem, refusals) or "max number of clients" in str(problem):
+            return "refused", f"the node refused the connection: {_words(problem, redactor)}"
         if isinstance(problem, exceptions.ConnectionError):
             problem = ConnectionResetError()
+        shapeless = (AttributeError, IndexError, RecursionError, TypeError, ValueError)
+        if isinstance(problem, shapeless) and not isinstance(problem, UnicodeError):
+            return "malformed", "the answer has another form than the command promises"
         return bounded.explain(problem, str(self.address), self.deadline, received)
 
 
@@ -216,13 +221,13 @@ def _client(sock: Any, password: Secret | None) -> Any:
         def _connect(self) -> Any:
             return sock
 
+    nameless = {"driver_info": None} if find_spec("redis.driver_info") else {"lib_name": None, "lib_version": None}
     client: Any = cast("Any", OverBoundedSocket)(
         password=password.reveal() if password else None,
-        lib_name=None,
-        lib_version=None,
         protocol=2,
         socket_timeout=None,
         socket_connect_timeout=None,
+        **nameless,
     )
     client.connect()
     return client
@@ -246,7 +251,13 @@ def _pipeline(client: Any, commands: Iterable[str | tuple[str, ...]]) -> list[An
     return replies
 
 
-def _reply(reply: Any) -> Any:
+def _reply(reply: Any, redactor: Redactor) -> Any:
     if isinstance(reply, Exception):
-        return {"error": printable(reply)}
+        return {"error": _words(reply, redactor)}
+    if isinstance(reply, list):
+        return [_reply(element, redactor) for element in reply]
     return reply.decode(errors="replace") if isinstance(reply, bytes) else reply
+
+
+def _words(problem: BaseException, redactor: Redactor) -> str:
+    return printable(redactor.text(str(problem)), 80)

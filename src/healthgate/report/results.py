@@ -59,8 +59,17 @@ def record(facts: RunFacts, verdicts: Mapping[str, Verdict], snapshot: Snapshot 
 
 
 def write(path: Path, facts: RunFacts, verdicts: Mapping[str, Verdict], snapshot: Snapshot | None) -> None:
-    """Write the document to `path`, whole or not at all. Raises OSError."""
-    write_whole(path, json.dumps(record(facts, verdicts, snapshot), indent=1, allow_nan=False) + "\n")
+    """Write the document to `path`, a line a check, whole or not at all. Raises OSError."""
+    whole = record(facts, verdicts, snapshot)
+    members = [f'"schema": {whole["schema"]}', f'"run": {_line(whole["run"])}']
+    for name in ("checks", "probes"):
+        rows = ",\n  ".join(_line(row) for row in whole[name])
+        members.append(f'"{name}": [\n  {rows}\n ]' if rows else f'"{name}": []')
+    write_whole(path, "{\n " + ",\n ".join(members) + "\n}\n")
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
 
 
 def _check(verdict: Verdict, nodeid: str) -> dict[str, Any]:

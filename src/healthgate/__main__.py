@@ -1,0 +1,76 @@
+"""The `healthgate` command: `healthgate run …` is `pytest checks …` with only the plugins that are asked for.
+
+pytest loads every plugin of its environment, and an environment with parallel runs and reports in it spends
+more time on that than on checking. Options, output and exit codes are pytest's own.
+"""
+
+import gc
+import os
+import sys
+from pathlib import Path
+
+PLUGINS = {
+    "xdist.plugin": ("-n", "--numprocesses", "--dist"),
+    "allure_pytest.plugin": ("--alluredir",),
+    "pytest_timeout": ("--timeout",),
+}
+UNUSED = (
+    "doctest",
+    "pastebin",
+    "setuponly",
+    "setupplan",
+    "stepwise",
+    "threadexception",
+    "unittest",
+    "unraisableexception",
+)
+"""Plugins of pytest itself that health checks have no use for; some do work for every test."""
+
+USAGE = """usage: healthgate run --env NAME [pytest options]
+
+Runs the health checks against an environment. `healthgate run --help` lists all options;
+`pytest checks --env NAME` does the same with every installed pytest plugin loaded."""
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    if sys.argv[1:2] != ["run"]:
+        print(USAGE, file=sys.stdout if sys.argv[1:] in (["-h"], ["--help"]) else sys.stderr)
+        sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 4)
+    gc.disable()  # a run is short: collecting what its end frees anyway costs more than it saves
+    arguments = sys.argv[2:]
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    code = run(arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if "xdist.plugin" in wanted(arguments):
+        sys.exit(code)
+    os._exit(code)  # tearing the interpreter down takes longer than judging; all files are closed by now
+
+
+def run(arguments: list[str]) -> int:
+    """Run pytest with the plugins `arguments` need and return its exit code."""
+    import pytest  # noqa: PLC0415 (the variable above must be set before)
+
+    names = ("healthgate.plugin", *wanted(arguments), *(f"no:{name}" for name in UNUSED))
+    plugins = [word for name in names for word in ("-p", name)]
+    where = [] if names_a_path(arguments) else ["checks"]
+    return int(pytest.main([*plugins, "--capture=sys", *arguments, *where]))
+
+
+def wanted(arguments: list[str]) -> list[str]:
+    """Return the plugins whose options are among `arguments`."""
+    return [
+        plugin
+        for plugin, options in PLUGINS.items()
+        if any(word.partition("=")[0].rstrip("0123456789") in options for word in arguments)
+    ]
+
+
+def names_a_path(arguments: list[str]) -> bool:
+    """Whether one of `arguments` is a file, a folder or a node id."""
+    return any(not word.startswith("-") and Path(word.partition("::")[0]).exists() for word in arguments)
+
+
+if __name__ == "__main__":
+    main()

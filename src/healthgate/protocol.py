@@ -1,0 +1,68 @@
+"""Running a check as one step instead of pytest's three, where nobody could tell the difference.
+
+A check has nothing to set up and nothing to tear down, yet pytest's protocol does most of its work for that.
+Where every test of a run is a plain check and no other plugin or conftest takes part in the steps, each check
+is judged, called and reported in one go. Everywhere else pytest's own protocol runs.
+"""
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from _pytest.runner import CallInfo
+
+from healthgate.report.failure import HealthFailedError
+from healthgate.verdict import Verdict
+
+STEP_HOOKS = (
+    "pytest_runtest_setup",
+    "pytest_runtest_call",
+    "pytest_runtest_teardown",
+    "pytest_fixture_setup",
+    "pytest_fixture_post_finalizer",
+    "pytest_pyfunc_call",
+)
+ACTING_MARKS = frozenset({"skip", "skipif", "xfail", "usefixtures"})
+ACTING_OPTIONS = ("usepdb", "setupshow", "setuponly", "setupplan", "trace")
+
+
+def may_be_one_step(config: pytest.Config, items: Iterable[pytest.Item]) -> bool:
+    """Whether nothing but pytest itself and this plugin takes part in setting up, calling or tearing down."""
+    if any(getattr(config.option, name, False) for name in ACTING_OPTIONS):
+        return False
+    for hook in STEP_HOOKS:
+        for implementation in getattr(config.hook, hook).get_hookimpls():
+            home = getattr(implementation.function, "__module__", "")
+            if not home.startswith(("_pytest.", "healthgate.", "xdist.", "pytest_timeout")):
+                return False
+    return all(_is_plain(item) for item in items)
+
+
+def _is_plain(item: pytest.Item) -> bool:
+    return (
+        isinstance(item, pytest.Function)
+        and set(item.fixturenames) <= {"verdict", "request"}
+        and not any(mark.name in ACTING_MARKS for mark in item.iter_markers())
+    )
+
+
+def run(item: pytest.Function, verdict_for: Callable[[pytest.Item], Verdict]) -> None:
+    """Judge, call and report one check."""
+    hook = item.ihook
+    hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    interruptions = (pytest.exit.Exception, KeyboardInterrupt)
+    judged = CallInfo.from_call(lambda: verdict_for(item), when="setup", reraise=interruptions)
+    calls: list[CallInfo[object]] = [judged]
+    if judged.excinfo is None:
+        calls = [CallInfo.from_call(lambda: asserted(item, judged.result), when="call", reraise=interruptions)]
+    if getattr(item.config.option, "xmlpath", None):
+        calls.append(CallInfo.from_call(lambda: None, when="teardown"))  # JUnit ends a test case at its teardown
+    for call in calls:
+        hook.pytest_runtest_logreport(report=hook.pytest_runtest_makereport(item=item, call=call))
+    hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def asserted(item: pytest.Function, verdict: Verdict) -> None:
+    """Call the test function; fail it where it did not assert on a verdict that is not healthy."""
+    item.obj(verdict)
+    if not verdict.healthy:
+        raise HealthFailedError(verdict.headline)
