@@ -1,5 +1,6 @@
 """Render Allure results to one HTML file: `python reports/render.py RESULTS OUTPUT`.
 
+With `--has-node` alone it only says, by its exit code, whether there is a Node to render with.
 Prints where the report is, or one line that says what is missing; exit code 0 or 3. Uses the Node on PATH if
 it is recent enough, else the one that `pip install healthgate[report]` brings.
 """
@@ -78,6 +79,8 @@ def run(command: list[str], path: str, folder: Path, variables: dict[str, str] |
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--has-node"]:
+        sys.exit(0 if node_is_recent(os.environ.get("PATH", "")) else 3)
     try:
         print(f"report: {main(Path(sys.argv[1]), Path(sys.argv[2]))}")
     except MissingError as missing:

@@ -7,6 +7,7 @@ more time on that than on checking. Options, output and exit codes are pytest's 
 import gc
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 PLUGINS = {
@@ -25,6 +26,46 @@ UNUSED = (
     "unraisableexception",
 )
 """Plugins of pytest itself that health checks have no use for; some do work for every test."""
+
+VALUED = frozenset(
+    [
+        "--alluredir",
+        "--basetemp",
+        "--cadence",
+        "--color",
+        "--confcutdir",
+        "--deselect",
+        "--dist",
+        "--durations",
+        "--env",
+        "--exit-codes",
+        "--fail-on",
+        "--ignore",
+        "--junitxml",
+        "--log-file",
+        "--maxfail",
+        "--numprocesses",
+        "--override-ini",
+        "--results",
+        "--rootdir",
+        "--sample",
+        "--severity",
+        "--snapshot-in",
+        "--snapshot-out",
+        "--system",
+        "--tb",
+        "--timeout",
+        "-c",
+        "-k",
+        "-m",
+        "-n",
+        "-o",
+        "-p",
+        "-r",
+        "-W",
+    ]
+)
+"""Options whose next word is their value, which may well be the name of a folder too."""
 
 USAGE = """usage: healthgate run --env NAME [pytest options]
 
@@ -68,8 +109,15 @@ def wanted(arguments: list[str]) -> list[str]:
 
 
 def names_a_path(arguments: list[str]) -> bool:
-    """Whether one of `arguments` is a file, a folder or a node id."""
-    return any(not word.startswith("-") and Path(word.partition("::")[0]).exists() for word in arguments)
+    """Whether one of `arguments` is a folder, a test file or a node id, and not the value of an option."""
+    return any(
+        not word.startswith("-") and before not in VALUED and _holds_tests(Path(word.partition("::")[0]))
+        for before, word in pairwise(["", *arguments])
+    )
+
+
+def _holds_tests(path: Path) -> bool:
+    return path.is_dir() or (path.suffix == ".py" and path.exists())
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ class Judge:
         seen = f"{limit.speak(value)}{f' ({detail})' if detail else ''}"
         if isinstance(value, bool):
             seen = detail or seen
-            reason = seen if state is State.OK else f"{seen}; expected {shown(limit.objective.value)}"
+            reason = seen if detail or state is State.OK else f"{seen}; expected {shown(limit.objective.value)}"
         else:
             reason = seen if state is State.OK else f"{seen}; it should stay {limit}"
         if state is State.PENDING:

@@ -103,7 +103,10 @@ class Observer:
             if host.idle >= len(host.waiting) or host.threads >= CONNECTIONS_PER_HOST:
                 self._lock.notify_all()
                 return
-            host.threads += 1
+            self._start_thread(host)
+
+    def _start_thread(self, host: _Host) -> None:
+        host.threads += 1
         _thread.start_new_thread(self._serve, (host,))  # Thread.start would wait for each to have begun
 
     def _serve(self, host: _Host) -> None:
@@ -119,7 +122,10 @@ class Observer:
                 task = host.waiting.popleft()
                 task.started = time.monotonic()
             observation, connection = task.request.make(connection, self.redactor)
+            given_up = task.observation is not None
             self._done.put((task, observation))
+            if given_up:
+                break  # another thread has taken the place of this one
         if connection is not None:
             with suppress(OSError):
                 connection.close()
@@ -156,4 +162,6 @@ class Observer:
             self._keep(task, Observation(task.request.id, "late", time.time(), elapsed, error=words), running)
             with self._lock:
                 host = self._hosts[(task.environment, task.request.host)]
-                host.threads -= 1  # that thread is stuck; others may take its place
+                host.threads -= 1  # that thread is stuck
+                if host.waiting:
+                    self._start_thread(host)

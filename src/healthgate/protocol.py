@@ -40,6 +40,7 @@ def may_be_one_step(config: pytest.Config, items: Iterable[pytest.Item]) -> bool
 def _is_plain(item: pytest.Item) -> bool:
     return (
         isinstance(item, pytest.Function)
+        and "verdict" in item.fixturenames
         and set(item.fixturenames) <= {"verdict", "request"}
         and not any(mark.name in ACTING_MARKS for mark in item.iter_markers())
     )

@@ -1,0 +1,45 @@
+# Thin names over ordinary commands. The first two do all the set-up a fresh machine needs.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint bench clean
+
+# Start the lab, run every check against it, render the report. Break something: make demo FAULT=F.mkt.pool:active=47
+demo: .venv/.demo
+	@rm -rf reports/allure-results
+	@LAB_FAULTS='$(FAULT)' $(BIN)/healthgate run --env lab --alluredir reports/allure-results $(ARGS); code=$$?; \
+	$(BIN)/python reports/render.py reports/allure-results reports/html || true; \
+	exit $$code
+
+# Lint, types and all tests, with the servers they use. ARGS go to pytest: make test ARGS='-n 2'
+test: .venv/.test lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# How fast, against shell scripts and plain pytest; writes docs/benchmarks.md and the table in the README.
+bench: .venv/.test
+	@command -v curl jq bc >/dev/null || .ci/debian curl jq bc
+	$(BIN)/python benchmarks/compare.py --rounds 9 --write
+
+clean:
+	rm -rf .venv reports/html reports/allure-results reports/results.json reports/node_modules
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+# The report extra brings a Node of its own, which is only wanted where the machine has none.
+.venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/pip install -q -c constraints.txt -e '.[lab]' allure-pytest
+	@$(BIN)/python reports/render.py --has-node || $(BIN)/pip install -q -c constraints.txt -e '.[report]' \
+		|| echo 'the report will be missing: there is no Node, and it could not be installed'
+	@touch $@
+
+.venv/.test: pyproject.toml constraints.txt .ci/debian | .venv/bin/python
+	.ci/debian redis-server
+	$(BIN)/pip install -q -c constraints.txt -e '.[lab,dev]'
+	@touch $@
