@@ -1,0 +1,398 @@
+"""The lab's control plane: one place to cause and lift faults anywhere, and to see what goes on."""
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from lab.clock import iso, now
+from lab.desk import Desk
+from lab.doors import Door
+from lab.faults import catalogue
+from lab.faults.catalogue import Values
+from lab.host import ListeningPort, injected, key_is_right, quiet, stop_signal
+from lab.link import SupervisorLink
+from lab.ports import HOST
+from lab.redis_cluster import mend
+from lab.settings import NODES, SERVICES, Settings
+from lab.tokens import mint
+from lab.traffic import INTERNAL_HEADER
+
+READY_WITHIN_S: Final = 40.0
+RECOVERED_WITHIN_S: Final = 30.0
+POLL_S: Final = 0.05
+CALL_TIMEOUT_S: Final = 20.0
+
+
+@dataclass
+class Injected:
+    """A fault caused through the control plane."""
+
+    id: str
+    params: Values
+    places: list[str]
+    since: float
+    expiry: asyncio.Task[None] | None = None
+
+
+class Infrastructure:
+    """What infrastructure faults act on: the Redis nodes' processes and doors."""
+
+    def __init__(self, link: SupervisorLink, settings: Settings) -> None:
+        self.link = link
+        self.settings = settings
+        self.doors = {
+            name: Door(door, port)
+            for name, door, port in zip(NODES, settings.ports.doors, settings.ports.redis, strict=True)
+        }
+
+
+class Control:
+    """Routes faults to the processes they act in, and keeps the books."""
+
+    def __init__(self, settings: Settings, link: SupervisorLink) -> None:
+        self.settings = settings
+        self.link = link
+        self.infrastructure = Infrastructure(link, settings)
+        self.desk = Desk("control", self.infrastructure)
+        self.active: dict[str, Injected] = {}
+        self.started_at = now()
+        self._issued = 0
+        self._disturbed_since: float | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._dead_doors: set[str] = set()
+        self._client = httpx.AsyncClient(
+            timeout=CALL_TIMEOUT_S, headers={"X-Lab-Key": settings.control_key}, trust_env=False
+        )
+        self._service_client = httpx.AsyncClient(
+            timeout=3.0,
+            headers={
+                INTERNAL_HEADER: settings.internal_key,
+                "Authorization": f"Bearer {mint(settings.jwt_secret, 'superadmin', 86400)}",
+            },
+            trust_env=False,
+        )
+        self._app = self.routes()
+        link.on_exit = lambda name: self._spawn(self._shut_door_of(name))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _shut_door_of(self, name: str) -> None:
+        if name in NODES and name not in self._dead_doors:
+            self._dead_doors.add(name)
+            await self.infrastructure.doors[name].refuse("node is dead")
+
+    async def _call(self, service: str, method: str, path: str, body: Any = None) -> httpx.Response:
+        url = f"http://{HOST}:{self.settings.ports.private(service)}{path}"
+        return await self._client.request(method, url, json=body)
+
+    async def inject(
+        self, fault_id: str, params: Values, _handle: str | None = None, ttl_s: float | None = None
+    ) -> str:
+        """Cause a fault in every process it acts in; returns its handle."""
+        fault = catalogue.find(fault_id)
+        values = fault.values(params)
+        self._issued += 1
+        handle = f"f-{self._issued}"
+        done: list[str] = []
+        if self._disturbed_since is None:
+            self._disturbed_since = now()
+        try:
+            for place in fault.places(values):
+                await self._inject_at(place, handle, fault_id, values)
+                done.append(place)
+        except Exception:
+            await self._lift_at(done, handle)
+            raise
+        self.active[handle] = Injected(fault_id, values, done, now())
+        if ttl_s is not None:
+            self.active[handle].expiry = asyncio.create_task(self._lift_after(handle, ttl_s))
+        await self._renew()
+        return handle
+
+    async def _inject_at(self, place: str, handle: str, fault_id: str, values: Values) -> None:
+        if place == "control":
+            await self.desk.inject(fault_id, values, handle)
+            return
+        try:
+            answer = await self._call(
+                place, "POST", "/__lab/faults", {"id": fault_id, "params": values, "handle": handle}
+            )
+        except httpx.TransportError as error:
+            raise catalogue.BadParametersError(
+                f"{fault_id}: the {place} process does not answer ({type(error).__name__}); reset the lab first"
+            ) from None
+        if answer.status_code != 201:
+            reason = answer.json()["error"] if answer.status_code == 422 else f"failed in {place}"
+            raise catalogue.BadParametersError(reason)
+
+    async def _lift_at(self, places: list[str], handle: str) -> None:
+        for place in reversed(places):
+            if place == "control":
+                await self.desk.lift(handle)
+            else:
+                with suppress(httpx.TransportError):  # a process that died took its faults along
+                    await self._call(place, "DELETE", f"/__lab/faults/{handle}")
+
+    async def _lift_after(self, handle: str, ttl_s: float) -> None:
+        await asyncio.sleep(ttl_s)
+        self.active[handle].expiry = None
+        await self.lift(handle)
+
+    async def lift(self, handle: str) -> bool:
+        """Undo a fault everywhere; False when there is none with that handle."""
+        fault = self.active.pop(handle, None)
+        if fault is None:
+            return False
+        if fault.expiry is not None:
+            fault.expiry.cancel()
+        await self._lift_at(fault.places, handle)
+        await self._revive_doors()
+        if not self.active:
+            await self._settle(self._disturbed_since or fault.since)
+        await self._renew()
+        return True
+
+    async def reset(self) -> None:
+        """Undo everything: lift faults, restart dead processes, mend the cluster."""
+        for handle in reversed(list(self.active)):
+            await self.lift(handle)
+        await self.desk.reset()
+        for name in (*NODES, *SERVICES):
+            await self.link.order("start", name=name)
+            await self.link.order("signal", name=name, signal="CONT")
+        await self._revive_doors()
+        await mend(self.settings.ports)
+        for service in SERVICES:
+            await self._when_answering(service)
+            await self._call(service, "POST", "/__lab/reset")
+        await self._settle(0.0)
+        await self._renew()
+
+    async def _when_answering(self, service: str) -> None:
+        deadline = asyncio.get_running_loop().time() + 5
+        while True:
+            try:
+                await self._call(service, "GET", "/__lab/state")
+            except httpx.TransportError:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                await asyncio.sleep(POLL_S)
+            else:
+                return
+
+    async def _revive_doors(self) -> None:
+        table = (await self.link.order("table"))["processes"]
+        for process in table:
+            if process["name"] in self._dead_doors and process["state"] == "running":
+                self._dead_doors.discard(process["name"])
+                await self.infrastructure.doors[process["name"]].admit("node is dead")
+
+    async def _settle(self, since: float) -> None:
+        await self._forget_since(since)
+        self._disturbed_since = None
+        self._spawn(self._settle_once_healthy(since))
+
+    async def _settle_once_healthy(self, since: float) -> None:
+        # Between lifting a fault and recovery, connection attempts may still fail on its account.
+        deadline = asyncio.get_running_loop().time() + RECOVERED_WITHIN_S
+        while not self.active and asyncio.get_running_loop().time() < deadline:
+            if await self._is_up():
+                if not self.active:
+                    await self._forget_since(since)
+                return
+            await asyncio.sleep(POLL_S * 4)
+
+    async def _forget_since(self, since: float) -> None:
+        for service in SERVICES:
+            with suppress(httpx.TransportError):
+                await self._call(service, "POST", "/__lab/forget", {"since": since})
+
+    async def _renew(self) -> None:
+        for service in ("market", "gateway"):  # in this order: the gateway repeats the market's figures
+            with suppress(httpx.TransportError):
+                await self._call(service, "POST", "/__lab/renew")
+
+    async def is_healthy(self) -> bool:
+        """Whether everything is up, has been, and prices flow to Redis without loss or delay."""
+        body = await self._read("market", "/api/debug/websocket-to-redis")
+        flow, uptime = body.get("flow", {}), body.get("websocket_status", {}).get("uptime_percent", 0)
+        flowing = flow.get("delivery_ratio_percent", 0) > 99.5 and flow.get("lag_ms_p95", 1000) < 80
+        return flowing and uptime > 99.5 and await self._is_up()
+
+    async def _is_up(self) -> bool:
+        market = await self._read("market", "/api/debug/comprehensive")
+        summary = (await self._read("gateway", "/api/python-health")).get("data", {})
+        try:
+            return _all_well(market, summary)
+        except (KeyError, TypeError):  # one of them did not answer, or not completely
+            return False
+
+    async def _read(self, service: str, path: str) -> dict[str, Any]:
+        ports = self.settings.ports
+        port = {"market": ports.market, "gateway": ports.gateway}[service]
+        try:
+            answer = await self._service_client.get(f"http://{HOST}:{port}{path}")
+            body = answer.json() if answer.status_code == 200 else {}
+        except (httpx.TransportError, ValueError):
+            return {}
+        return body if isinstance(body, dict) else {}
+
+    async def wait_until_healthy(self, within_s: float) -> bool:
+        """Wait up to `within_s` seconds for everything to be up."""
+        deadline = asyncio.get_running_loop().time() + within_s
+        while not await self.is_healthy():
+            if asyncio.get_running_loop().time() > deadline:
+                return False
+            await asyncio.sleep(POLL_S)
+        return True
+
+    def routes(self) -> Starlette:
+        """Every route of the control plane."""
+        return Starlette(
+            routes=[
+                Route("/__lab/state", self._state),
+                Route("/__lab/config", self._config),
+                Route("/__lab/processes", self._processes),
+                Route("/__lab/faults", self._inject, methods=["POST"]),
+                Route("/__lab/faults", self._catalogue, methods=["GET"]),
+                Route("/__lab/faults/{handle}", self._lift, methods=["DELETE"]),
+                Route("/__lab/reset", self._reset, methods=["POST"]),
+                Route("/__lab/requests", self._requests),
+                Route("/__lab/requests/reset", self._reset_requests, methods=["POST"]),
+            ]
+        )
+
+    async def guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry: the routes, behind the lab's key."""
+        if scope["type"] == "http" and not key_is_right(scope, self.settings.control_key):
+            await JSONResponse({"error": "X-Lab-Key is missing or wrong"}, 401)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _state(self, _request: Request) -> Response:
+        faults = [
+            {"handle": handle, "id": fault.id, "params": fault.params, "since": iso(fault.since)}
+            for handle, fault in self.active.items()
+        ]
+        return JSONResponse(
+            {
+                "process": "control",
+                "pid": os.getpid(),
+                "started_at": iso(self.started_at),
+                "time_scale": self.settings.time_scale.factor,
+                "faults": faults,
+                "healthy": await self.is_healthy(),
+            }
+        )
+
+    async def _config(self, _request: Request) -> Response:
+        found: dict[str, Any] = {}
+        for service in SERVICES:
+            try:
+                found[service] = (await self._call(service, "GET", "/__lab/config")).json()
+            except httpx.TransportError:
+                found[service] = None
+        return JSONResponse(found)
+
+    async def _processes(self, _request: Request) -> Response:
+        return JSONResponse((await self.link.order("table"))["processes"])
+
+    async def _catalogue(self, _request: Request) -> Response:
+        return JSONResponse(catalogue.listing())
+
+    async def _inject(self, request: Request) -> Response:
+        return await injected(request, self)
+
+    async def _lift(self, request: Request) -> Response:
+        found = await self.lift(request.path_params["handle"])
+        return Response(status_code=204) if found else JSONResponse({"error": "no such handle"}, 404)
+
+    async def _reset(self, _request: Request) -> Response:
+        await self.reset()
+        return Response(status_code=204)
+
+    async def _requests(self, _request: Request) -> Response:
+        counted: dict[str, Any] = {}
+        internal: dict[str, Any] = {}
+        for service in SERVICES:
+            try:
+                answer = (await self._call(service, "GET", "/__lab/requests")).json()
+            except httpx.TransportError:
+                answer = {"outside": {}, "internal": {}}
+            counted[service], internal[service] = answer["outside"], answer["internal"]
+        doors = self.infrastructure.doors
+        counted["redis"] = {name: door.connections for name, door in doors.items()}
+        return JSONResponse(counted | {"internal": internal})
+
+    async def _reset_requests(self, _request: Request) -> Response:
+        for service in SERVICES:
+            with suppress(httpx.TransportError):
+                await self._call(service, "POST", "/__lab/requests/reset")
+        for door in self.infrastructure.doors.values():
+            door.connections = 0
+        return Response(status_code=204)
+
+
+def _all_well(market: dict[str, Any], summary: dict[str, Any]) -> bool:
+    redis, websocket = market["redis_cluster_diagnostics"], market["websocket_diagnostics"]
+    freshness = market["market_data_diagnostics"]["data_freshness"]
+    listeners = websocket["connection_status"]["listeners"].values()
+    status = market["service_status"]
+    return (
+        market["system_health"] == summary["system_health"] == "healthy"
+        and freshness["fresh_symbols"] == freshness["total_symbols"]
+        and all(node["healthy"] for node in redis["cluster_health"]["nodes"])
+        and redis["cluster_health"]["cluster_state"] == "ok"
+        and all(test["success"] and test["data_found"] for test in redis["connection_pool"]["connection_tests"])
+        and all(listener["connected"] for listener in listeners)
+        and status["running_count"] == status["expected_count"]
+        and websocket["performance"]["message_rate_per_sec"] > 120
+    )
+
+
+async def serve(settings: Settings, supervisor_end: socket.socket, faults: list[tuple[str, Values]]) -> None:
+    """Run the control plane until told to stop; report to the supervisor once the lab is ready."""
+    link = SupervisorLink(*await asyncio.open_connection(sock=supervisor_end))
+    listening = asyncio.create_task(link.listen())
+    control = Control(settings, link)
+    port = ListeningPort(control.guarded, settings.ports.control)
+    await port.open()
+    for door in control.infrastructure.doors.values():
+        await door.admit()
+    preparing = asyncio.create_task(_prepare(control, faults))
+    await stop_signal()
+    preparing.cancel()
+    listening.cancel()
+    await port.shut()
+
+
+async def _prepare(control: Control, faults: list[tuple[str, Values]]) -> None:
+    if not await control.wait_until_healthy(READY_WITHIN_S):
+        await control.link.order("failed", message=f"the lab was not healthy within {READY_WITHIN_S:g} s")
+        return
+    try:
+        for fault_id, params in faults:
+            await control.inject(fault_id, params)
+    except catalogue.BadParametersError as error:
+        await control.link.order("failed", message=str(error))
+        return
+    await control.link.order("ready")
+
+
+def run(settings: Settings, supervisor_end: socket.socket, faults: list[tuple[str, Values]]) -> None:
+    """Process body of the control plane."""
+    quiet()
+    asyncio.run(serve(settings, supervisor_end, faults))

@@ -1,0 +1,169 @@
+"""Lines in a service's log: added, left out, or told differently."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from lab.faults.catalogue import Fault, Place, Values, choice, number, text, truth, whole
+
+if TYPE_CHECKING:
+    from lab.log import Log
+
+SERVICES: Final[dict[str, Place]] = {"market_log": "market", "gateway_log": "gateway"}
+LOG: Final = choice("log", "the log", list(SERVICES), default="market_log")
+LEVEL_OF: Final = (("CRITICAL", "CRITICAL"), ("❌", "ERROR"), ("closed", "WARN"))
+WARMUP: Final = "🔥 Market data warmup successful"
+LONGEST_BURST_S: Final = 0.2
+
+
+def _level(line: str) -> str:
+    return next((level for mark, level in LEVEL_OF if mark in line), "INFO")
+
+
+def _readable(values: Values) -> str | None:
+    try:
+        re.compile(values["pattern"])
+    except re.error as error:
+        return f"pattern is not a regular expression: {error}"
+    return None
+
+
+EMIT = Fault(
+    "F.log.emit",
+    "report",
+    "Append a line to a log; healing takes the added lines out again.",
+    (
+        LOG,
+        text("line", "the message"),
+        whole("times", "how many copies", at_least=1, at_most=10000, default=1),
+        number("age_s", "how long ago the lines are dated, s", at_least=0, at_most=1e7, default=0),
+        truth("followed_by_warmup", "whether a warm-up line follows each", default=False),
+        number(
+            "rate_percent",
+            "go on adding lines, this many per 100 messages processed (market_log)",
+            at_least=0.01,
+            at_most=100,
+            default=None,
+        ),
+    ),
+    lambda values: (
+        "rate_percent goes with market_log" if values["rate_percent"] and values["log"] != "market_log" else None
+    ),
+)
+MUTE = Fault(
+    "F.log.mute",
+    "report",
+    "Leave lines out of a log, those written already and those to come.",
+    (LOG, text("pattern", "regular expression looked for in the message")),
+    _readable,
+)
+REWRITE = Fault(
+    "F.log.rewrite",
+    "report",
+    "Replace a text in a log, in lines written already and in those to come.",
+    (LOG, text("pattern", "the text, literally"), text("with", "what stands there instead")),
+)
+
+
+@asynccontextmanager
+async def lines_added(
+    target: Any,
+    *,
+    log: str,
+    line: str,
+    times: int,
+    age_s: float,
+    followed_by_warmup: bool,
+    rate_percent: float | None,
+) -> AsyncIterator[None]:
+    """Write the lines; take them out on exit."""
+    if not _keeps(target, log):
+        yield
+        return
+    for _ in range(times):
+        target.log.write(_level(line), "fault", line, age_s=age_s)
+        if followed_by_warmup:
+            target.log.write("INFO", "fault", WARMUP, age_s=age_s)
+    going_on = asyncio.create_task(_add_by_rate(target, line, rate_percent)) if rate_percent else None
+    try:
+        yield
+    finally:
+        if going_on is not None:
+            going_on.cancel()
+        _take_out(target.log, re.compile(r" fault - "))
+
+
+async def _add_by_rate(market: Any, line: str, rate_percent: float) -> None:
+    seen, owed = market.traffic.messages.total, 0.0
+    while True:
+        await asyncio.sleep(LONGEST_BURST_S)
+        owed += (market.traffic.messages.total - seen) * rate_percent / 100
+        seen = market.traffic.messages.total
+        while owed >= 1:
+            owed -= 1
+            market.log.write(_level(line), "fault", line)
+
+
+@asynccontextmanager
+async def lines_muted(target: Any, *, log: str, pattern: str) -> AsyncIterator[None]:
+    """Take matching lines out and let no more in; what was taken out comes back on exit."""
+    if not _keeps(target, log):
+        yield
+        return
+    muted = re.compile(pattern)
+    taken = _take_out(target.log, muted)
+    target.log.muted.append(muted)
+    try:
+        yield
+    finally:
+        target.log.muted.remove(muted)
+        _put_back(target.log, taken)
+
+
+@asynccontextmanager
+async def lines_rewritten(target: Any, *, log: str, pattern: str, with_: str) -> AsyncIterator[None]:
+    """Replace the text; put it back on exit."""
+    if not _keeps(target, log):
+        yield
+        return
+    target.log.edit(lambda kept: kept.replace(pattern, with_))
+    target.log.rewritten.append((pattern, with_))
+    try:
+        yield
+    finally:
+        target.log.rewritten.remove((pattern, with_))
+        target.log.edit(lambda kept: kept.replace(with_, pattern))
+
+
+def _keeps(target: Any, log: str) -> bool:
+    return bool(target.host.name == SERVICES[log])
+
+
+def _take_out(log: "Log", pattern: re.Pattern[str]) -> list[tuple[int, str]]:
+    taken: list[tuple[int, str]] = []
+
+    def without(kept: str) -> str:
+        lines = list(enumerate(kept.splitlines(keepends=True)))
+        taken.extend((place, line) for place, line in lines if pattern.search(line))
+        return "".join(line for _, line in lines if not pattern.search(line))
+
+    log.edit(without)
+    return taken
+
+
+def _put_back(log: "Log", taken: list[tuple[int, str]]) -> None:
+    def with_them(kept: str) -> str:
+        lines = kept.splitlines(keepends=True)
+        for place, line in taken:  # in rising order, so that each finds its old place again
+            lines.insert(place, line)
+        return "".join(lines)
+
+    log.edit(with_them)
+
+
+for place in SERVICES.values():
+    EMIT.on(place)(lines_added)
+    MUTE.on(place)(lines_muted)
+    REWRITE.on(place)(lines_rewritten)

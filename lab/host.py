@@ -1,0 +1,247 @@
+"""The shell of a lab service process: its ports, its /__lab routes, its end."""
+
+import asyncio
+import gc
+import hmac
+import json
+import logging
+import os
+import signal
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from lab.clock import iso, now
+from lab.desk import Desk
+from lab.faults.catalogue import BadParametersError, UnknownFaultError
+from lab.ports import HOST
+from lab.settings import Settings
+from lab.traffic import Traffic
+
+RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+SECRETS: Final = ("JWT_SECRET",)
+
+
+class Target(Protocol):
+    """What faults act on in a service, and what the service does once they are lifted."""
+
+    host: "Host"
+
+    @property
+    def own_headers(self) -> list[tuple[bytes, bytes]]:
+        """Headers that let the service call its own routes."""
+
+    def refuses(self, scope: Scope) -> bool:
+        """Whether the service turns this caller away, whatever else may be wrong."""
+
+    async def renew(self) -> None:
+        """Measure anew whatever the service serves from a measurement made earlier."""
+
+    def forget_since(self, moment: float) -> None:
+        """Drop history that faults caused after `moment` (seconds since 1970)."""
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # the process handles its signals itself: it runs several servers
+
+
+class ListeningPort:
+    """One loopback port that can be shut (connection refused) and opened again."""
+
+    def __init__(self, app: ASGIApp, port: int) -> None:
+        self.app = app
+        self.port = port
+        self.transports: dict[tuple[str, int], asyncio.Transport] = {}
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    def _protocol(self) -> type[H11Protocol]:
+        transports = self.transports
+
+        class Tracked(H11Protocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+                transports[transport.get_extra_info("peername")[:2]] = transport
+                super().connection_made(transport)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                transports.pop(self.transport.get_extra_info("peername")[:2], None)
+                super().connection_lost(exc)
+
+        return Tracked
+
+    async def open(self) -> None:
+        """Bind, listen and serve; does nothing when already open."""
+        if self._server is not None:
+            return
+        # The protocol is named because asyncio turns Nagle's delay off only for sockets that say TCP.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, self.port))
+        config = uvicorn.Config(
+            self.app,
+            http=self._protocol(),
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            interface="asgi3",
+            proxy_headers=False,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = _Server(config)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        while not self._server.started and not self._serving.done():
+            await asyncio.sleep(0.001)
+
+    async def shut(self) -> None:
+        """Close the listening socket and drop every open connection."""
+        server, serving = self._server, self._serving
+        if server is None or serving is None:
+            return
+        self._server = self._serving = None
+        for listener in server.servers:
+            listener.close()
+        for transport in list(self.transports.values()):
+            transport.abort()
+        self.transports.clear()
+        server.should_exit = server.force_exit = True
+        await serving
+
+    def reset_connection(self, client: tuple[str, int]) -> None:
+        """Cut one client's connection off with a TCP reset."""
+        transport = self.transports.get(client)
+        if transport is None:
+            return
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        transport.abort()
+
+
+class Host:
+    """Runs one service: public port, private control port, faults, request counters."""
+
+    def __init__(self, name: str, app: ASGIApp, target: Target, settings: Settings) -> None:
+        self.name = name
+        self.settings = settings
+        self.started_at = now()
+        self.traffic = Traffic(app, settings.internal_key, target.refuses)
+        self.desk = Desk(name, target)
+        self.target = target
+        target.host = self
+        self._control = Starlette(
+            routes=[
+                Route("/__lab/state", self._state),
+                Route("/__lab/config", self._config),
+                Route("/__lab/faults", self._inject, methods=["POST"]),
+                Route("/__lab/faults/{handle}", self._lift, methods=["DELETE"]),
+                Route("/__lab/reset", self._reset, methods=["POST"]),
+                Route("/__lab/renew", self._renew, methods=["POST"]),
+                Route("/__lab/forget", self._forget, methods=["POST"]),
+                Route("/__lab/requests", self._requests),
+                Route("/__lab/requests/reset", self._reset_requests, methods=["POST"]),
+            ]
+        )
+        port = {"gateway": settings.ports.gateway, "market": settings.ports.market}.get(name, settings.ports.feed)
+        self.public = ListeningPort(self._dispatch, port)
+        self.private = ListeningPort(self._dispatch, settings.ports.private(name))
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["path"].startswith("/__lab/"):
+            await self.traffic(scope, receive, send)
+        elif scope["type"] == "http" and not key_is_right(scope, self.settings.control_key):
+            await JSONResponse({"error": "X-Lab-Key is missing or wrong"}, 401)(scope, receive, send)
+        else:
+            await self._control(scope, receive, send)
+
+    async def _state(self, _request: Request) -> Response:
+        return JSONResponse(
+            {
+                "process": self.name,
+                "pid": os.getpid(),
+                "started_at": iso(self.started_at),
+                "time_scale": self.settings.time_scale.factor,
+                "faults": self.desk.listing(),
+            }
+        )
+
+    async def _config(self, _request: Request) -> Response:
+        wanted = self.settings.environment(self.name)
+        return JSONResponse({name: "(secret)" if name in SECRETS else os.environ.get(name, "") for name in wanted})
+
+    async def _inject(self, request: Request) -> Response:
+        return await injected(request, self.desk)
+
+    async def _lift(self, request: Request) -> Response:
+        found = await self.desk.lift(request.path_params["handle"])
+        return Response(status_code=204) if found else JSONResponse({"error": "no such handle"}, 404)
+
+    async def _reset(self, _request: Request) -> Response:
+        await self.desk.reset()
+        return Response(status_code=204)
+
+    async def _renew(self, _request: Request) -> Response:
+        await self.target.renew()
+        return Response(status_code=204)
+
+    async def _forget(self, request: Request) -> Response:
+        self.target.forget_since(float((await request.json())["since"]))
+        return Response(status_code=204)
+
+    async def _requests(self, _request: Request) -> Response:
+        return JSONResponse({"outside": self.traffic.outside, "internal": self.traffic.internal})
+
+    async def _reset_requests(self, _request: Request) -> Response:
+        self.traffic.outside.clear()
+        self.traffic.internal.clear()
+        return Response(status_code=204)
+
+
+def key_is_right(scope: Scope, key: str) -> bool:
+    """Whether a request carries the lab's key in X-Lab-Key."""
+    given = next((value for name, value in scope["headers"] if name == b"x-lab-key"), b"")
+    return hmac.compare_digest(given, key.encode())
+
+
+async def injected(request: Request, desk: Any) -> Response:
+    """Answer a request to cause a fault: 201 with its handle, 404 unknown fault, 422 bad parameters."""
+    try:
+        wanted = await request.json()
+        fault_id, params, ttl_s = wanted["id"], wanted.get("params") or {}, wanted.get("ttl_s")
+        if ttl_s is not None and (isinstance(ttl_s, bool) or not isinstance(ttl_s, int | float) or ttl_s <= 0):
+            raise BadParametersError("ttl_s must be a number of seconds above 0")
+        handle = await desk.inject(str(fault_id), params, wanted.get("handle"), ttl_s)
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        return JSONResponse({"error": 'expected {"id": "F.…", "params": {…}, "ttl_s": …}'}, 422)
+    except UnknownFaultError as error:
+        return JSONResponse({"error": str(error)}, 404)
+    except BadParametersError as error:
+        return JSONResponse({"error": str(error)}, 422)
+    return JSONResponse({"handle": handle}, 201)
+
+
+async def stop_signal() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+def quiet() -> None:
+    """Keep libraries from logging anything but errors; those go to the process's own error file."""
+    logging.basicConfig(level=logging.ERROR)
+    gc.freeze()

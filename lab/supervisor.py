@@ -1,0 +1,388 @@
+"""Starts, watches, restarts and stops the processes of the lab: import once, then fork each."""
+
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import gc
+import json
+import os
+import secrets
+import selectors
+import shutil
+import signal
+import socket
+import stat
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lab import redis_cluster
+from lab.clock import TimeScale, iso, now
+from lab.faults.catalogue import Values
+from lab.ports import HOST, Reservation
+from lab.settings import NODES, SERVICES, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DIRECTORY_PREFIX: Final = "healthgate-lab-"
+STOP_WITHIN_S: Final = 2.0
+PARENT_CHECK_S: Final = 0.5
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_NAME: Final = 15
+
+
+class StartError(RuntimeError):
+    """The lab could not be started."""
+
+
+@dataclass
+class Process:
+    """One process of the lab: its pid while it runs, and how often it was started."""
+
+    name: str
+    pid: int | None = None
+    exit_code: int | None = None
+    starts: tuple[float, ...] = ()
+
+    def as_dict(self, restart_window_s: float) -> dict[str, Any]:
+        """Row of the process table; restarts are those of the last hour (in lab time)."""
+        recent = [moment for moment in self.starts[1:] if moment > now() - restart_window_s]
+        return {
+            "name": self.name,
+            "state": "running" if self.pid else "stopped",
+            "pid": self.pid,
+            "started_at": iso(self.starts[-1]) if self.starts else None,
+            "restarts_last_hour": len(recent),
+            "exit_code": self.exit_code,
+        }
+
+
+def make_directory() -> tuple[Path, int]:
+    """Make the lab's private temporary directory; returns it and the lock that marks it as in use."""
+    _sweep_leftovers()
+    directory = Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX))
+    lock = os.open(directory / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    (directory / "logs").mkdir()
+    for node in NODES:
+        (directory / node).mkdir()
+    return directory, lock
+
+
+def _sweep_leftovers() -> None:
+    # A lab killed with -9 cannot remove its directory; its lock, however, died with it.
+    for directory in Path(tempfile.gettempdir()).glob(f"{DIRECTORY_PREFIX}*"):
+        lock_file = directory / "lock"
+        try:
+            if directory.is_symlink() or directory.stat().st_uid != os.getuid():
+                continue
+            lock = os.open(lock_file, os.O_RDWR)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(directory, ignore_errors=True)
+        except OSError:
+            continue
+        finally:
+            os.close(lock)
+
+
+class Supervisor:
+    """Owns every process of one lab."""
+
+    def __init__(
+        self,
+        reservation: Reservation,
+        redis_binary: str,
+        seed: int,
+        time_scale: float,
+        faults: list[tuple[str, Values]],
+    ) -> None:
+        self.directory, self._lock = make_directory()
+        self.settings = Settings(
+            ports=reservation.ports,
+            directory=self.directory,
+            control_key=secrets.token_urlsafe(24),
+            internal_key=secrets.token_urlsafe(24),
+            jwt_secret=secrets.token_urlsafe(48),
+            seed=seed,
+            time_scale=TimeScale(time_scale),
+        )
+        self.on_ready: Callable[[], None] = lambda: None
+        self.failure: str | None = None
+        self.processes = {name: Process(name) for name in (*NODES, *SERVICES, "control")}
+        self._reservation = reservation
+        self._redis_binary = redis_binary
+        self._faults = faults
+        self._stopping = False
+        self._ready = False
+        self._parent = os.getppid()
+        self._selector = selectors.DefaultSelector()
+        self._signals, self._signal_end = socket.socketpair()
+        self._link, self._control_end = socket.socketpair()
+        self._orders = b""
+        self._bodies: dict[str, Callable[[], None]] = {}
+
+    def run(self, *, until_stdin_ends: bool) -> int:
+        """Start everything and supervise it until told to stop; returns the exit code."""
+        self._take_signals()
+        try:
+            for node in NODES:
+                self._start(node)
+            asyncio.run(redis_cluster.form(self.settings.ports))
+            self._import_services()
+            for name in (*SERVICES, "control"):
+                self._start(name)
+            self._control_end.close()
+            self._watch(until_stdin_ends=until_stdin_ends)
+        except OSError as error:
+            self.failure = f"the Redis cluster did not come up: {error}"
+        finally:
+            self._stop_all()
+        if self.failure:
+            print(f"lab: {self.failure}", file=sys.stderr)
+            return 1
+        return 0
+
+    def _take_signals(self) -> None:
+        for end in (self._signals, self._signal_end, self._link):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._signal_end.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._told_to_stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def _told_to_stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def _import_services(self) -> None:
+        # Imported only now, while the cluster is busy becoming writable.
+        from lab import control  # noqa: PLC0415
+        from lab.services import feed, gateway  # noqa: PLC0415
+        from lab.services.market import app  # noqa: PLC0415
+
+        self._bodies = {
+            "feed": lambda: feed.run(self.settings),
+            "market": lambda: app.run(self.settings),
+            "gateway": lambda: gateway.run(self.settings),
+            "control": lambda: control.run(self.settings, self._control_end, self._faults),
+        }
+        gc.collect()
+        gc.freeze()
+
+    def _start(self, name: str) -> None:
+        process = self.processes[name]
+        if process.pid is not None:
+            return
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                self._become(name, parent)
+                code = 0
+            except SystemExit as ending:
+                code = ending.code if isinstance(ending.code, int) else 1
+            except BaseException:  # noqa: BLE001, RUF100 - a forked child must never return into the parent's code
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        process.pid, process.exit_code = pid, None
+        process.starts = (*process.starts, now())
+
+    def _become(self, name: str, parent: int) -> None:
+        libc = ctypes.CDLL(None)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc.prctl(PR_SET_NAME, f"lab-{name}".encode()[:15], 0, 0, 0)
+        if os.getppid() != parent:  # it died before it could have taken us along
+            return
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        # The directory's lock stays open in children on purpose: it then holds while any of them lives.
+        for end in (self._signals, self._signal_end, self._link):
+            end.close()
+        if name != "control":
+            self._control_end.close()
+        self._redirect(self.settings.logs / f"{name}.err")
+        if name in NODES:
+            node = NODES.index(name)
+            words = redis_cluster.command_line(self._redis_binary, self.settings.ports, node, self.directory / name)
+            os.execv(words[0], words)
+        if name in SERVICES:
+            os.environ.update(self.settings.environment(name))
+        self._bodies[name]()
+
+    @staticmethod
+    def _redirect(errors: Path) -> None:
+        # Standard output carries the one line of variables and nothing else.
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        kept = os.open(errors, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        os.dup2(nothing, 0)
+        os.dup2(kept, 1)
+        os.dup2(kept, 2)
+
+    def _watch(self, *, until_stdin_ends: bool) -> None:
+        self._selector.register(self._signals, selectors.EVENT_READ, self._reap)
+        self._selector.register(self._link, selectors.EVENT_READ, self._obey)
+        if until_stdin_ends and stat.S_ISFIFO(os.fstat(0).st_mode):
+            self._selector.register(0, selectors.EVENT_READ, self._read_stdin)
+        self._reap()
+        while not self._stopping:
+            for key, _ in self._selector.select(PARENT_CHECK_S):
+                key.data()
+            if os.getppid() != self._parent:
+                self._stopping = True
+
+    def _read_stdin(self) -> None:
+        if not os.read(0, 4096):
+            self._stopping = True
+
+    def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._signals.recv(4096)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._ended(pid, os.waitstatus_to_exitcode(status))
+
+    def _ended(self, pid: int, code: int) -> None:
+        for process in self.processes.values():
+            if process.pid != pid:
+                continue
+            process.pid, process.exit_code = None, code
+            if self._stopping:  # Ctrl-C reaches the whole process group, so children may end first
+                return
+            if process.name == "control" or not self._ready:
+                errors = self._errors_of(process.name)
+                self.failure = self.failure or f"{process.name} ended with code {code}\n{errors}".strip()
+                self._stopping = True
+            else:
+                self._tell({"exited": process.name})
+
+    def _errors_of(self, name: str) -> str:
+        try:
+            return (self.settings.logs / f"{name}.err").read_text("utf-8", "replace")[-2000:].strip()
+        except OSError:
+            return ""
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        try:
+            self._link.setblocking(True)
+            self._link.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            return  # the control plane is gone, and its end is noticed elsewhere
+        finally:
+            self._link.setblocking(False)
+
+    def _obey(self) -> None:
+        try:
+            chunk = self._link.recv(65536)
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self._selector.unregister(self._link)
+            return
+        *lines, self._orders = (self._orders + chunk).split(b"\n")
+        for line in lines:
+            order = json.loads(line)
+            reply = self._carry_out(order)
+            self._tell({"id": order["id"], **reply})
+
+    def _carry_out(self, order: dict[str, Any]) -> dict[str, Any]:
+        match order["op"]:
+            case "start":
+                self._start(order["name"])
+            case "kill":
+                self._kill(self.processes[order["name"]])
+            case "signal":
+                pid = self.processes[order["name"]].pid
+                if pid is not None:
+                    os.kill(pid, signal.Signals[f"SIG{order['signal']}"])
+            case "table":
+                window = self.settings.time_scale.window(3600)
+                return {"processes": [process.as_dict(window) for process in self.processes.values()]}
+            case "ready":
+                self._ready = True
+                self.on_ready()
+            case "failed":
+                details = "\n".join(filter(None, map(self._errors_of, SERVICES)))
+                self.failure = f"{order['message']}\n{details}".strip()
+                self._stopping = True
+            case unknown:
+                return {"error": f"unknown order {unknown}"}
+        return {}
+
+    def _kill(self, process: Process) -> None:
+        if process.pid is None:
+            return
+        pid = process.pid
+        os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        self._ended(pid, os.waitstatus_to_exitcode(status))
+
+    def _stop_all(self) -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._signal_children(signal.SIGCONT)
+        self._signal_children(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_WITHIN_S
+        while self._running() and time.monotonic() < deadline:
+            self._collect(os.WNOHANG)
+            time.sleep(0.01)
+        self._signal_children(signal.SIGKILL)
+        while self._running():
+            self._collect(0)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _running(self) -> list[Process]:
+        return [process for process in self.processes.values() if process.pid is not None]
+
+    def _signal_children(self, number: signal.Signals) -> None:
+        for process in self._running():
+            if process.pid is not None:
+                os.kill(process.pid, number)
+
+    def _collect(self, options: int) -> None:
+        try:
+            pid, _ = os.waitpid(-1, options)
+        except ChildProcessError:
+            pid = -1
+        for process in self.processes.values():
+            if pid in (process.pid, -1):
+                process.pid = None
+
+    def variables(self) -> dict[str, str]:
+        """Everything a caller needs to reach this lab."""
+        from lab.tokens import mint  # noqa: PLC0415 - imports a cryptography library
+
+        ports, secret, two_hours = self.settings.ports, self.settings.jwt_secret, 7200
+        nodes = {f"LAB_REDIS_NODE_{number}": f"{HOST}:{port}" for number, port in enumerate(ports.doors, 1)}
+        return {
+            "LAB_GATEWAY_URL": f"http://{HOST}:{ports.gateway}",
+            "LAB_MARKET_URL": f"http://{HOST}:{ports.market}",
+            "LAB_MARKET_WS_URL": f"ws://{HOST}:{ports.market}/ws/prices",
+            "LAB_FEED_BINARY_URL": f"ws://{HOST}:{ports.feed}/binary",
+            "LAB_FEED_JSON_URL": f"ws://{HOST}:{ports.feed}/json",
+            **nodes,
+            "LAB_SUPERADMIN_TOKEN": mint(secret, "superadmin", two_hours),
+            "LAB_ADMIN_TOKEN": mint(secret, "admin", two_hours),
+            "LAB_USER_TOKEN": mint(secret, "user", two_hours),
+            "LAB_EXPIRED_TOKEN": mint(secret, "superadmin", -3600),
+            "LAB_CONTROL_URL": f"http://{HOST}:{ports.control}",
+            "LAB_KEY": self.settings.control_key,
+            "LAB_LOG_DIR": str(self.settings.logs),
+            "LAB_SEED": str(self.settings.seed),
+            "LAB_PID": str(os.getpid()),
+        }

@@ -1,0 +1,21 @@
+"""One running lab, and the suite run against it as a user runs it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.suite import Suite
+from tests.lab_process import RunningLab
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[RunningLab]:
+    with RunningLab() as running:
+        yield running
+
+
+@pytest.fixture
+def suite(lab: RunningLab, tmp_path: Path) -> Suite:
+    lab.reset()
+    return Suite(tmp_path, lab.variables)

@@ -1,0 +1,143 @@
+"""A run asks each endpoint once, reaches only what is selected, and leaves a valid record of everything."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.end_to_end.suite import ROOT, Outcome, Suite
+from tests.lab_process import RunningLab
+
+SCHEMA = json.loads((ROOT / "src/healthgate/report/results.schema.json").read_text())
+WORKERS = pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two workers"])
+READ_TWICE = {
+    ("gateway", "GET /api/python-health/debug/comprehensive (superadmin)"),
+    ("gateway", "GET /api/python-health/debug/websocket-to-redis (superadmin)"),
+    ("market", "GET /api/debug/websocket"),
+}
+"""Requests that are repeated on purpose, because a check judges what happened in between."""
+
+
+def asked(lab: RunningLab) -> dict[tuple[str, str], int]:
+    """Requests by service and route, as the lab counted them."""
+    counted = lab.requests()
+    return {(service, route): times for service in ("gateway", "market") for route, times in counted[service].items()}
+
+
+def planned(run: Outcome) -> dict[tuple[str, str], int]:
+    """Requests by service and route, as the run's own record says; who asked is left out."""
+    routes: Counter[tuple[str, str]] = Counter()
+    for probe in run.results["probes"]:
+        service, _, rest = probe["id"].partition(" ")
+        method, path = rest.split(" ")[:2]
+        if method == "GET":
+            routes[service, f"{method} {path}"] += 1
+    return dict(routes)
+
+
+@WORKERS
+def test_every_probe_reaches_its_server_exactly_once(lab: RunningLab, suite: Suite, options: tuple[str, ...]) -> None:
+    lab.reset_requests()
+    run = suite.run(*options)
+    assert run.code == 0, run.output
+    assert asked(lab) == planned(run)
+    names = [probe["id"].removesuffix(" (again)") for probe in run.results["probes"]]
+    twice = {name for name, times in Counter(names).items() if times > 1}
+    assert twice == {f"{service} {route}" for service, route in READ_TWICE}
+    assert sum(times for times in lab.requests()["redis"].values()) == 3
+    assert run.results["run"]["requests"] == len(run.results["probes"])
+
+
+@WORKERS
+def test_a_healthy_run_leaves_a_valid_record_of_every_check(suite: Suite, options: tuple[str, ...]) -> None:
+    run = suite.run(*options)
+    assert run.code == 0, run.output
+    jsonschema.validate(run.results, SCHEMA, format_checker=jsonschema.FormatChecker())
+    assert run.results["run"]["executed"] == run.results["run"]["selected"] == len(run.results["checks"]) > 100
+    assert all(check["state"] == "ok" and check["value"] is not None for check in run.results["checks"])
+
+
+@pytest.mark.parametrize("options", [("-k", "market"), ("--system", "market")], ids=" ".join)
+def test_selecting_one_system_reaches_only_what_it_rests_on(
+    lab: RunningLab, suite: Suite, options: tuple[str, ...]
+) -> None:
+    lab.reset_requests()
+    run = suite.run("--system", "market", *options)
+    assert run.code == 0, run.output
+    assert {check["system"] for check in run.results["checks"]} == {"market"}
+    # market.contract.quick_health is a claim about the market as the gateway shows it, so two routes are needed
+    assert {route for service, route in asked(lab) if service == "gateway"} == {
+        "GET /api/debug/python-health",
+        "GET /api/python-health",
+    }
+
+
+def test_selecting_what_the_gateway_alone_shows_reaches_only_the_gateway(lab: RunningLab, suite: Suite) -> None:
+    lab.reset_requests()
+    run = suite.run("-k", "gateway and pool and not consistency")
+    assert run.code == 0, run.output
+    assert {service for service, _ in asked(lab)} == {"gateway"}
+    assert sum(lab.requests()["redis"].values()) == 0
+
+
+def test_a_snapshot_is_judged_again_without_asking_anything(lab: RunningLab, suite: Suite, tmp_path: Path) -> None:
+    lab.fault("F.mkt.pool", max_connections=20, active=19)
+    kept = str(tmp_path / "kept.json")
+    first = suite.until(lambda run: run.states["gateway.pool.utilization"] == "critical", "--snapshot-out", kept)
+    lab.reset()
+    lab.reset_requests()
+    without_secrets = dict.fromkeys(suite.variables, "")
+    again = suite.run("--snapshot-in", kept, **without_secrets)
+    assert asked(lab) == {}
+    assert again.code == first.code == 1
+    assert again.results["checks"] == first.results["checks"]
+
+
+def test_the_floor_decides_what_fails_and_nothing_is_silent(lab: RunningLab, suite: Suite) -> None:
+    lab.fault("F.mkt.redis_latency", scope="ping", ms=70)
+    assert suite.until(lambda run: run.code == 10).not_ok == {"market.redis.ping_time": "warning"}
+    relaxed = suite.run("--fail-on", "critical")
+    assert relaxed.code == 0
+    assert relaxed.not_ok == {"market.redis.ping_time": "warning"}
+    assert "1 warned" in relaxed.output
+
+
+def test_pytest_itself_gives_the_same_verdicts_as_the_command(suite: Suite) -> None:
+    lean = suite.run()
+    suite.command = [sys.executable, "-m", "pytest", "checks"]
+    whole = suite.run()
+    assert lean.code == whole.code == 0
+    assert lean.states == whole.states
+    assert [check["nodeid"] for check in lean.results["checks"]] == [c["nodeid"] for c in whole.results["checks"]]
+
+
+@WORKERS
+def test_the_lab_profile_starts_its_target_and_leaves_nothing_behind(options: tuple[str, ...], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "checks", "--env", "lab", "--results", str(tmp_path / "r.json")]
+    done = subprocess.run(
+        [*command, "-p", "no:cacheprovider", *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / "r.json").read_text())["run"]["executed"] > 100
+
+
+def test_allure_results_carry_the_environment_and_an_identity_of_check_and_environment(
+    suite: Suite, tmp_path: Path
+) -> None:
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        assert suite.run("-k", "pool", "--alluredir", str(folder)).code == 0
+    first, second = (
+        {r["fullName"]: r for r in (json.loads(p.read_text()) for p in folder.glob("*-result.json"))}
+        for folder in folders
+    )
+    assert set(first) == set(second) != set()
+    for check_id, result in first.items():
+        assert result["parameters"] == [{"name": "environment", "value": "lab"}]
+        assert result["historyId"] == second[check_id]["historyId"]
+    assert len({result["historyId"] for result in first.values()}) == len(first)
+    assert len({result["testCaseId"] for result in first.values()}) == len(first)

@@ -1,0 +1,186 @@
+"""A reference lab running as its own process, as tests see it: over its sockets only."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+START_WITHIN_S = 60.0
+STOP_WITHIN_S = 10.0
+CALL_TIMEOUT_S = 30.0
+T = TypeVar("T")
+
+
+class LabError(RuntimeError):
+    """The lab did not start, or its control plane refused a request."""
+
+
+class RunningLab:
+    """Runs `python -m lab --json` for the length of a `with` block, and talks to its control plane."""
+
+    def __init__(self, *options: str, environment: Mapping[str, str] | None = None) -> None:
+        self.variables: dict[str, str] = {}
+        self.options = options
+        self.environment = dict(environment or {})
+        self.process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "lab", "--json", *self.options],
+            cwd=REPOSITORY,
+            env=os.environ | self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        # The lab gives up by itself well before this; a hanging one must not hang the tests.
+        watchdog = _Watchdog(self.process, START_WITHIN_S)
+        with watchdog:
+            line = self.process.stdout.readline() if self.process.stdout else ""
+        if not line:
+            _, errors = self.process.communicate()
+            raise LabError(f"the lab did not start (exit {self.process.returncode}): {errors.strip()}")
+        self.variables = json.loads(line)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> float:
+        """Close the lab's standard input, as a parent that ends does; returns the seconds it took to stop."""
+        process = self.process
+        if process is None:
+            return 0.0
+        started = time.monotonic()
+        if process.stdin:
+            process.stdin.close()
+        try:
+            process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_WITHIN_S)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+        return time.monotonic() - started
+
+    @property
+    def pid(self) -> int:
+        """Process id of the lab's supervisor."""
+        return int(self.variables["LAB_PID"])
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask the control plane; returns its JSON answer (None when empty), raises LabError when refused."""
+        status, answer = self.send(
+            method,
+            self.variables["LAB_CONTROL_URL"] + path,
+            headers={"X-Lab-Key": self.variables["LAB_KEY"]},
+            body=body,
+        )
+        if status >= 400:
+            raise LabError(f"{method} {path} -> {status}: {answer}")
+        return answer
+
+    def fault(self, fault_id: str, /, **params: Any) -> str:
+        """Cause a fault; returns its handle."""
+        return str(self.control("POST", "/__lab/faults", {"id": fault_id, "params": params})["handle"])
+
+    def heal(self, handle: str) -> None:
+        """Lift one fault."""
+        self.control("DELETE", f"/__lab/faults/{handle}")
+
+    def reset(self) -> None:
+        """Lift every fault, restart dead processes, mend the cluster."""
+        self.control("POST", "/__lab/reset")
+
+    def requests(self) -> dict[str, Any]:
+        """Requests counted per service and route, from outside callers only; see also `internal`."""
+        counted: dict[str, Any] = self.control("GET", "/__lab/requests")
+        return counted
+
+    def reset_requests(self) -> None:
+        """Start counting requests anew."""
+        self.control("POST", "/__lab/requests/reset")
+
+    def is_healthy(self) -> bool:
+        """Whether the lab itself finds everything up: fresh, connected, summary healthy."""
+        return bool(self.control("GET", "/__lab/state")["healthy"])
+
+    def url(self, service: str) -> str:
+        """Base URL of `gateway`, `market` or `control`."""
+        return self.variables[f"LAB_{service.upper()}_URL"]
+
+    def get(self, service: str, path: str, role: str | None = None) -> tuple[int, Any]:
+        """GET a route with the token of `role` (user, admin, superadmin, expired); returns status and JSON."""
+        headers = {"Authorization": f"Bearer {self.variables[f'LAB_{role.upper()}_TOKEN']}"} if role else {}
+        return self.send("GET", self.url(service) + path, headers=headers)
+
+    @staticmethod
+    def send(method: str, url: str, headers: Mapping[str, str] | None = None, body: Any = None) -> tuple[int, Any]:
+        """Send a request without following redirects; returns status and JSON (text when it is not JSON)."""
+        request = urllib.request.Request(
+            url,
+            method=method,
+            headers=dict(headers or {}),
+            data=None if body is None else json.dumps(body).encode(),
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+        try:
+            with opener.open(request, timeout=CALL_TIMEOUT_S) as answer:
+                status, raw = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                status, raw = error.code, error.read()
+        try:
+            return status, json.loads(raw) if raw else None
+        except ValueError:
+            return status, raw.decode("utf-8", "replace")
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+class _Watchdog:
+    """Kills a process that is still busy with a block after some seconds."""
+
+    def __init__(self, process: subprocess.Popen[str], seconds: float) -> None:
+        self._timer = threading.Timer(seconds, process.kill)
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+
+def wait_until(condition: Callable[[], T], within_s: float, what: str, every_s: float = 0.05) -> T:
+    """Ask until the condition holds and return its value; fails, naming `what`, after `within_s` seconds."""
+    deadline = time.monotonic() + within_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {within_s:g} s (last: {value!r})")
+        time.sleep(every_s)
