@@ -1,0 +1,45 @@
+"""Offenders found one by one, told as one reading: how many, and which."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from healthgate import Measured, NoData
+
+SHOWN = 10
+"""Offenders named in a failure; the rest are counted."""
+
+
+class Findings:
+    """Offenders, which prove that a claim does not hold, and doubts about what could not be told.
+
+    A proof outranks every doubt: one symbol without data must not hide another that is wrong.
+    """
+
+    def __init__(self) -> None:
+        self.offenders: list[str] = []
+        self.doubts: list[str] = []
+
+    def expect(self, holds: bool, otherwise: str) -> None:
+        """Note an offender unless the expectation `holds`."""
+        if not holds:
+            self.offenders.append(otherwise)
+
+    @contextmanager
+    def examining(self) -> Iterator[None]:
+        """Turn missing data within the block into a doubt."""
+        try:
+            yield
+        except NoData as nothing:
+            self.doubts.append(str(nothing))
+
+    def measured(self, detail: str = "") -> Measured:
+        """Return how many offenders there are and which, with `detail` where there is none; NoData in doubt."""
+        if self.doubts and not self.offenders:
+            raise NoData(listed(self.doubts))
+        return Measured(len(self.offenders), listed(self.offenders) or detail)
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return the first ten in one text, and how many more there are."""
+    more = f"; and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return "; ".join(words[:SHOWN]) + more

@@ -1,0 +1,109 @@
+"""Does what comes in over the WebSocket end up in Redis? As the gateway reports it."""
+
+from checks.gateway import COMPREHENSIVE, COMPREHENSIVE_LATER, WEBSOCKET_TO_REDIS, WEBSOCKET_TO_REDIS_LATER
+from checks.statement import stated
+from healthgate import (
+    Answer,
+    Facts,
+    Measured,
+    Unit,
+    above,
+    below,
+    check,
+    equals,
+    exactly,
+    measure,
+    percent,
+    reaching,
+)
+
+STATUS = WEBSOCKET_TO_REDIS.at("data.websocket_status")
+
+messages = Unit("messages", floor=None)
+
+
+@measure(WEBSOCKET_TO_REDIS, WEBSOCKET_TO_REDIS_LATER, COMPREHENSIVE, COMPREHENSIVE_LATER)
+def progress(first: Answer, second: Answer, service: Answer, service_later: Answer) -> Measured:
+    """Messages counted between two reads; a counter that fell in a restart counts from zero."""
+    before, after = (read.body().integer("data.websocket_status.messages_processed") for read in (first, second))
+    waited = f"in {second.at - first.at:.1f} s"
+    if after < before and _restarted(service.body(), service_later.body()):
+        return Measured(after, f"{waited}, the market service having restarted")
+    return Measured(after - before, waited)
+
+
+def _restarted(before: Facts, after: Facts) -> bool:
+    path = "data.service_status.started_at"
+    return before.has(path) and after.has(path) and before.text(path) != after.text(path)
+
+
+@check(
+    "gateway.websocket.running",
+    stated(STATUS["is_running"], true="the listener is running", false="the listener is reported stopped"),
+    stays=equals(True, critical=exactly(False)),
+    name="WebSocket listener as the gateway sees it",
+    cause="the WebSocket listener is down",
+    action="read its status and history; restart the market service if it does not bring the listeners back itself",
+    runbook="listeners",
+    every="30s",
+)
+@check(
+    "gateway.websocket.messages_progress",
+    progress,
+    stays=above(0, messages, warning=exactly(0), critical=0),
+    name="Progress of the message counter",
+    cause="the listener is reported running but handles nothing, or the counter was reset unnoticed",
+    action="compare with the age of the last message; mind whether the markets are open",
+    runbook="listeners",
+    every="30s",
+)
+@check(
+    "gateway.websocket.uptime",
+    STATUS["uptime_percent"],
+    stays=above(99, percent, warning=reaching(99)),
+    name="WebSocket uptime over a day",
+    cause="repeated disconnects",
+    action="read the connection history, then check the network and the upstream server",
+    runbook="unstable-connection",
+    every="30s",
+)
+@check(
+    "gateway.websocket.parse_error_rate",
+    STATUS["parse_error_rate"],
+    stays=below(1, percent, warning=reaching(1)),
+    name="Feed messages that cannot be parsed",
+    cause="the message format is drifting, or frames arrive corrupted",
+    action="capture a failing frame and compare it with the protocol version",
+    runbook="parse-errors",
+    every="30s",
+)
+def test_listener(verdict):
+    """Messages come in, steadily, and are understood."""
+    assert verdict.healthy, verdict
+
+
+@measure(WEBSOCKET_TO_REDIS.at("data"))
+def flow(data: Facts) -> Measured:
+    """Whether messages are delivered to Redis, delayed on the way, or lost."""
+    delivered = data.number("flow.delivery_ratio_percent")
+    lag = data.number("flow.lag_ms_p95")
+    age = data.number("redis_status.last_write_age_seconds")
+    state = "delivered" if delivered >= 99 and lag < 100 and age < 30 else "delayed"
+    if delivered < 90 or age >= 60:
+        state = "lost"
+    return Measured(state, f"{delivered:g} % arrive, 95 % of them within {lag:g} ms, the last write {age:g} s ago")
+
+
+@check(
+    "gateway.websocket.flow",
+    flow,
+    stays=equals("delivered", warning=exactly("delayed"), critical=exactly("lost")),
+    name="Messages on their way to Redis",
+    cause="writes to Redis are dropped or queue up: the state in which prices begin to differ",
+    action="check the Redis write errors, then compare the prices on the three legs",
+    runbook="price-mismatch",
+    every="30s",
+)
+def test_flow(verdict):
+    """What comes in over the WebSocket ends up in Redis."""
+    assert verdict.healthy, verdict

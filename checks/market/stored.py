@@ -1,0 +1,50 @@
+"""Prices as they stand in Redis, asked of its nodes directly (spec 2.4)."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from healthgate import NoData, NodeAnswer, shown
+
+KEY = "market:"
+FRESH_WITHIN = 30.0
+"""Seconds a price may be old and still be called fresh."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """The fields of one price key. `read_at` is when they were read, in seconds since 1970."""
+
+    key: str
+    fields: Mapping[str, str]
+    read_at: float
+
+    def number(self, name: str) -> float:
+        """Return a field as a finite number; NoData if it is none."""
+        text = self.fields.get(name)
+        try:
+            value = float(text if isinstance(text, str) else "")
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise NoData(f"{name} of {self.key} is {shown(text) if text is not None else 'missing'}")
+        return value
+
+    @property
+    def age(self) -> float:
+        """Seconds since the price was made, when it was read."""
+        return self.read_at - self.number("timestamp_ms") / 1000
+
+
+def prices(answers: Mapping[str, NodeAnswer]) -> dict[str, Price]:
+    """Return every stored price by symbol; NoData if some node's keys could not be read."""
+    return {
+        key.removeprefix(KEY): Price(key, fields, answer.at)
+        for answer in answers.values()
+        for key, fields in answer.hashes().items()
+    }
+
+
+def symbols_with_key(answers: Mapping[str, NodeAnswer]) -> list[str]:
+    """Return the symbol of every key under the pattern, price or not; NoData if some node's could not be read."""
+    return [key.removeprefix(KEY) for answer in answers.values() for key in answer.key_names()]

@@ -1,0 +1,30 @@
+"""The environments that come with the checks can be read, and give every check they should."""
+
+import pytest
+
+from healthgate.plan import left_out
+from healthgate.profile import read
+from tests.checks.world import CATALOGUE, ROOT
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("lab", {}),
+        ("staging", {}),
+        ("production", {"market.url": 11, "market.redis_nodes": 2}),
+    ],
+)
+def test_an_environment_leaves_out_what_it_says_and_nothing_else(name, missing):
+    profile = read(ROOT / f"environments/{name}.yaml", CATALOGUE, name)
+    found: dict[str, int] = {}
+    for check in CATALOGUE.checks.values():
+        if what := left_out(check, profile.present()):
+            found[what] = found.get(what, 0) + 1
+    assert found == missing
+
+
+def test_no_token_but_its_own_is_needed_by_an_environment():
+    for name in ("lab", "staging", "production"):
+        profile = read(ROOT / f"environments/{name}.yaml", CATALOGUE, name)
+        assert all(variable.startswith(f"{name.upper()}_") for variable in profile.variables())

@@ -1,0 +1,317 @@
+"""A small platform in which everything is well, as one run would observe it; tests make one thing ill."""
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from healthgate.catalogue import Catalogue, load
+from healthgate.judge import Judge
+from healthgate.profile import Profile
+from healthgate.secret import Secret
+from healthgate.source import Observation, Scene
+from healthgate.state import Floor
+from healthgate.verdict import Verdict
+
+if TYPE_CHECKING:
+    from healthgate.system import System
+
+ROOT = Path(__file__).parents[2]
+CATALOGUE: Catalogue = load(ROOT / "checks", ROOT)
+
+NOW = 1772442900.0
+"""2026-03-02T09:15:00Z, when every answer was complete; second reads were two seconds later."""
+
+STAMP = "2026-03-02T09:14:59.800Z"
+SYMBOLS = ["EURUSD", "USDJPY", "XAUUSD", "BTCUSD"]
+NODES = ["redis-node-1", "redis-node-2", "redis-node-3"]
+
+G, M = "gateway GET /api/", "market GET /api/debug/"
+SUMMARY = f"{G}python-health (admin)"
+QUICK = f"{G}debug/python-health (admin)"
+GATEWAY_ALL = f"{G}python-health/debug/comprehensive (superadmin)"
+GATEWAY_REDIS = f"{G}python-health/debug/redis-cluster (superadmin)"
+FLOW = f"{G}python-health/debug/websocket-to-redis (superadmin)"
+ALL, REDIS, WEBSOCKET, MARKET_DATA = (f"{M}{r}" for r in ("comprehensive", "redis-cluster", "websocket", "market-data"))
+NODE_1, NODE_2, NODE_3 = (f"market redis {node}" for node in NODES)
+AGAIN = " (again)"
+
+MISSING = object()
+"""Stands for a member that is not there."""
+
+
+def _redis_body() -> dict[str, Any]:
+    return {
+        "timestamp": STAMP,
+        "cluster_health": {
+            "connected": True,
+            "cluster_state": "ok",
+            "ping_success": True,
+            "ping_time_ms": 0.9,
+            "known_nodes": 3,
+            "slots_assigned": 16384,
+            "nodes": [{"name": name, "healthy": True, "ping_time_ms": 0.8} for name in NODES],
+        },
+        "connection_pool": {
+            "active_connections": 9,
+            "max_connections": 50,
+            "utilization_percent": 18.0,
+            "connection_success_rate": 100.0,
+            "avg_response_time_ms": 1.8,
+            "connection_tests": [
+                {"symbol": symbol, "success": True, "response_time_ms": time, "data_found": True}
+                for symbol, time in zip(SYMBOLS, (1.6, 1.7, 1.9, 2.0), strict=True)
+            ],
+        },
+        "performance": {"ops_per_sec": 1630},
+    }
+
+
+def _websocket_body(messages: int) -> dict[str, Any]:
+    return {
+        "timestamp": STAMP,
+        "connection_status": {
+            "is_running": True,
+            "connected": True,
+            "connected_since": "2026-03-02T03:02:11Z",
+            "uptime_percent": 99.97,
+            "last_message_age": 0.4,
+            "listeners": {"binary": {"is_running": True}, "json": {"is_running": True}},
+        },
+        "connection_history": {
+            "success_rate": 99.2,
+            "connection_attempts": 126,
+            "successful_connections": 125,
+            "connection_failures": 1,
+            "connection_failures_total": 1,
+        },
+        "performance": {
+            "messages_processed": messages,
+            "message_rate_per_sec": 151.4,
+            "parse_errors": 96,
+            "parse_error_rate": 0.02,
+        },
+        "error_categories": {"connect": 0, "dns": 0, "timeout": 1, "closed_by_server": 0, "parse": 96, "other": 0},
+    }
+
+
+def _market_data_body() -> dict[str, Any]:
+    return {
+        "timestamp": STAMP,
+        "data_freshness": {
+            "freshness_rate": 100.0,
+            "fresh_symbols": 4,
+            "stale_symbols": 0,
+            "missing_symbols": 0,
+            "total_symbols": 4,
+            "fresh_threshold_seconds": 30,
+        },
+        "missing_data_symbols": [],
+        "symbol_analysis": {
+            symbol: {
+                "status": "fresh",
+                "bid": 1.08412,
+                "ask": 1.08424,
+                "age_seconds": 0.4,
+                "source": "binary",
+                "redis_key": f"market:{symbol}",
+            }
+            for symbol in SYMBOLS
+        },
+        "price_consistency": {"inconsistent_symbols": [], "max_deviation_bps": 0.0},
+        "redis_key_patterns": {"market:*": 4},
+    }
+
+
+def _comprehensive_body(messages: int) -> dict[str, Any]:
+    services = [
+        "binary_market_listener",
+        "json_market_listener",
+        "portfolio_calculator_listener",
+        "provider_connection_manager",
+        "provider_pending_monitor",
+        "autocutoff_watcher",
+        "health_monitor",
+    ]
+    return {
+        "timestamp": STAMP,
+        "service": "python-market-service",
+        "system_health": "healthy",
+        "redis_cluster_diagnostics": _redis_body(),
+        "websocket_diagnostics": _websocket_body(messages),
+        "market_data_diagnostics": _market_data_body(),
+        "system_resources": {
+            "memory_mb": 214.6,
+            "memory_percent": 38.4,
+            "cpu_percent": 21.7,
+            "connection_count": 71,
+        },
+        "service_status": {
+            "expected_count": 7,
+            "running_count": 7,
+            "started_at": "2026-03-02T03:02:04Z",
+            "services": {name: {"state": "running"} for name in services},
+        },
+    }
+
+
+def _flow_body(messages: int) -> dict[str, Any]:
+    return {
+        "timestamp": STAMP,
+        "websocket_status": {
+            "is_running": True,
+            "messages_processed": messages,
+            "uptime_percent": 99.97,
+            "parse_error_rate": 0.02,
+        },
+        "redis_status": {
+            "connected": True,
+            "writes_total": 482150,
+            "write_errors": 0,
+            "last_write_age_seconds": 0.4,
+        },
+        "flow": {"lag_ms_p50": 2.1, "lag_ms_p95": 6.8, "dropped": 64, "delivery_ratio_percent": 99.99},
+    }
+
+
+def _bodies() -> dict[str, Any]:
+    def enveloped(data: dict[str, Any]) -> dict[str, Any]:
+        return {"success": True, "data": data, "timestamp": STAMP}
+
+    return {
+        SUMMARY: enveloped(
+            {
+                "system_health": "healthy",
+                "connection_pool_utilization": "18%",
+                "market_data_freshness": "100%",
+                "websocket_uptime": "99.97%",
+                "redis_response_time": "1.8ms",
+                "last_updated": "2026-03-02T09:14:48Z",
+            }
+        ),
+        QUICK: enveloped(
+            {
+                "status": "healthy",
+                "python_service": {"reachable": True, "response_time_ms": 11.4},
+                "redis": {"connected": True},
+                "websocket": {"is_running": True},
+                "market_data": {"freshness_rate": 100.0, "missing_data_symbols": []},
+            }
+        ),
+        GATEWAY_ALL: enveloped(_comprehensive_body(1000)),
+        GATEWAY_ALL + AGAIN: enveloped(_comprehensive_body(1300)),
+        GATEWAY_REDIS: enveloped(_redis_body()),
+        FLOW: enveloped(_flow_body(1000)),
+        FLOW + AGAIN: enveloped(_flow_body(1300)),
+        ALL: _comprehensive_body(1000),
+        REDIS: _redis_body(),
+        WEBSOCKET: _websocket_body(1000),
+        WEBSOCKET + AGAIN: _websocket_body(1310),
+        MARKET_DATA: _market_data_body(),
+    }
+
+
+def _node_facts(symbols: list[str]) -> dict[str, Any]:
+    info = {
+        "cluster_state": "ok",
+        "cluster_slots_ok": "16384",
+        "cluster_slots_fail": "0",
+        "cluster_known_nodes": "3",
+    }
+    price = {"bid": "1.08412", "ask": "1.08424", "timestamp_ms": str(int(NOW * 1000) - 400)}
+    return {
+        "replies": {"PING": "PONG", "CLUSTER INFO": info},
+        "hashes": {f"market:{symbol}": dict(price) for symbol in symbols},
+        "others": [],
+    }
+
+
+def _refusals() -> dict[str, int]:
+    routes = [f"python-health/debug/{name}" for name in ("comprehensive", "redis-cluster", "websocket-to-redis")]
+    labels = ("malformed token", "wrong signature", "expired token")
+    return (
+        {f"{G}{route}": 401 for route in [*routes, "python-health", "debug/python-health"]}
+        | {f"{G}{route} ({role})": 403 for route in routes for role in ("admin", "user")}
+        | {f"{G}{route} ({label})": 401 for route in [*routes, "python-health"] for label in labels}
+        | {f"{G}python-health (user)": 403}
+    )
+
+
+class World:
+    """What one run observed, and the verdicts on it."""
+
+    def __init__(self, *, direct: bool = True, **gateway: Any) -> None:
+        self.observations = {name: self._answer(name, 200, body) for name, body in _bodies().items()}
+        refused = {"success": False, "error": {"code": "UNAUTHENTICATED"}, "timestamp": STAMP}
+        self.observations |= {name: self._answer(name, code, dict(refused)) for name, code in _refusals().items()}
+        for name, symbols in ((NODE_1, SYMBOLS[:2]), (NODE_2, SYMBOLS[2:3]), (NODE_3, SYMBOLS[3:])):
+            self.observations[name] = Observation(name, "answered", NOW, 1.0, facts=_node_facts(symbols))
+        token = Secret("a.b.c-of-some-length")
+        tokens = dict.fromkeys(("superadmin_token", "admin_token", "user_token", "expired_token"), token)
+        self.systems: dict[str, System] = {
+            "gateway": CATALOGUE.systems["gateway"](url="https://gateway.example.com", **tokens, **gateway),
+            "market": CATALOGUE.systems["market"](symbols=list(SYMBOLS)),
+        }
+        if direct:
+            self.systems["market"] = CATALOGUE.systems["market"](
+                symbols=list(SYMBOLS),
+                url="http://market.example.com:8000",
+                redis_nodes={node: f"{node}.example.com:6379" for node in NODES},
+            )
+
+    @staticmethod
+    def _answer(name: str, code: int, body: Any) -> Observation:
+        at = NOW + 2 if name.endswith(AGAIN) else NOW
+        facts = {"code": code, "type": "application/json", "json": copy.deepcopy(body)}
+        return Observation(name, "answered", at, 12.5, facts=facts)
+
+    def json(self, request: str) -> Any:
+        """Return the body of an answer, to be changed in place."""
+        return self.observations[request].facts["json"]
+
+    def put(self, request: str, path: str, value: Any) -> "World":
+        """Set what stands at a dotted path of a body (or of what a node said); MISSING removes it."""
+        facts = self.observations[request].facts
+        node, steps = facts.get("json", facts), path.split("/")
+        for step in steps[:-1]:
+            node = node[int(step)] if isinstance(node, list) else node[step]
+        last: Any = int(steps[-1]) if isinstance(node, list) else steps[-1]
+        if value is MISSING:
+            del node[last]
+        else:
+            node[last] = value
+        return self
+
+    def fail(self, request: str, status: str, error: str, *, elapsed_ms: float = 5.0, **facts: Any) -> "World":
+        """Let a request end without an answer."""
+        ended = replace(self.observations[request], status=status, error=error, elapsed_ms=elapsed_ms, facts=facts)
+        self.observations[request] = ended
+        return self
+
+    def answer(self, request: str, code: int, body: Any = None, **facts: Any) -> "World":
+        """Let a request be answered like this."""
+        told = {"code": code, "type": "application/json", **facts}
+        if body is not None:
+            told["json"] = body
+        self.observations[request] = replace(self.observations[request], facts=told)
+        return self
+
+    def again(self, number: int) -> "World":
+        """Add attempt `number`, which saw what the first has seen so far."""
+        mark = f" (attempt {number})"
+        self.observations |= {
+            name + mark: replace(copy.deepcopy(seen), id=name + mark)
+            for name, seen in self.observations.items()
+            if "(attempt" not in name
+        }
+        return self
+
+    @property
+    def scene(self) -> Scene:
+        """What the checks read."""
+        return Scene("scene", self.systems, self.observations)
+
+    def verdict(self, check_id: str) -> Verdict:
+        """Return the verdict on one check."""
+        profile = Profile(name="scene", path=ROOT / "scene.yaml", systems=self.systems)
+        return Judge(profile, CATALOGUE.checks, self.scene, Floor.OBJECTIVE, "{name}").verdict(check_id)
