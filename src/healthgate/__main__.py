@@ -68,13 +68,18 @@ VALUED = frozenset(
 """Options whose next word is their value, which may well be the name of a folder too."""
 
 USAGE = """usage: healthgate run --env NAME [pytest options]
+       healthgate schema
 
 Runs the health checks against an environment. `healthgate run --help` lists all options;
-`pytest checks --env NAME` does the same with every installed pytest plugin loaded."""
+`pytest checks --env NAME` does the same with every installed pytest plugin loaded.
+`schema` prints the JSON Schema of environment profiles, which editors use."""
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    if sys.argv[1:] == ["schema"]:
+        print_schema()
+        return
     if sys.argv[1:2] != ["run"]:
         print(USAGE, file=sys.stdout if sys.argv[1:] in (["-h"], ["--help"]) else sys.stderr)
         sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 4)
@@ -87,6 +92,16 @@ def main() -> None:
     if "xdist.plugin" in wanted(arguments):
         sys.exit(code)
     os._exit(code)  # tearing the interpreter down takes longer than judging; all files are closed by now
+
+
+def print_schema() -> None:
+    """Print the JSON Schema of environment profiles for the checks in this folder."""
+    import json  # noqa: PLC0415
+
+    from healthgate import catalogue, profile_schema  # noqa: PLC0415
+
+    found = catalogue.load(Path("checks").resolve(), Path.cwd())
+    print(json.dumps(profile_schema.schema(found), indent=2))
 
 
 def run(arguments: list[str]) -> int:

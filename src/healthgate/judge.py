@@ -48,6 +48,10 @@ class Judge:
             self._verdicts[check_id] = self._blocked(check) or self._measured(check)
         return self._verdicts[check_id]
 
+    def reached(self, check_id: str) -> Verdict | None:
+        """Return a verdict there already is; a check that crashed has none."""
+        return self._verdicts.get(check_id)
+
     def _blocked(self, check: Check) -> Verdict | None:
         for required in check.required(self.scene.systems):
             if required not in self.checks:

@@ -6,6 +6,7 @@ is judged, called and reported in one go. Everywhere else pytest's own protocol 
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 
 import pytest
 from _pytest.runner import CallInfo
@@ -51,10 +52,12 @@ def run(item: pytest.Function, verdict_for: Callable[[pytest.Item], Verdict]) ->
     hook = item.ihook
     hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     interruptions = (pytest.exit.Exception, KeyboardInterrupt)
-    judged = CallInfo.from_call(lambda: verdict_for(item), when="setup", reraise=interruptions)
-    calls: list[CallInfo[object]] = [judged]
-    if judged.excinfo is None:
-        calls = [CallInfo.from_call(lambda: asserted(item, judged.result), when="call", reraise=interruptions)]
+    capture = item.config.pluginmanager.getplugin("capturemanager")
+    with capture.item_capture("call", item) if capture else nullcontext():
+        judged = CallInfo.from_call(lambda: verdict_for(item), when="setup", reraise=interruptions)
+        calls: list[CallInfo[object]] = [judged]
+        if judged.excinfo is None:
+            calls = [CallInfo.from_call(lambda: asserted(item, judged.result), when="call", reraise=interruptions)]
     if getattr(item.config.option, "xmlpath", None):
         calls.append(CallInfo.from_call(lambda: None, when="teardown"))  # JUnit ends a test case at its teardown
     for call in calls:

@@ -7,6 +7,7 @@ import signal
 import tempfile
 import time
 import uuid
+import warnings
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -302,10 +303,18 @@ class Session:
         report.sections = [(title, self.run.redactor.text(text)) for title, text in report.sections]
         return report
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
+        """Keep secrets out of the summary of warnings."""
+        plain = str(warning_message.message)
+        clean = self.run.redactor.text(plain)
+        if clean != plain:
+            warning_message.message = clean
+
     def verdict_of(self, environment: str, check_id: str) -> Verdict | None:
         """Return a verdict that was already reached in this process, for reports."""
         judge = self.run.judges.get(environment)
-        return judge.verdict(check_id) if judge is not None and check_id in self.run.catalogue.checks else None
+        return judge.reached(check_id) if judge is not None else None
 
     # -- telling --------------------------------------------------------------------------------------------
 

@@ -103,13 +103,18 @@ class NodeAnswer:
         return reply
 
     def hashes(self) -> dict[str, dict[str, str]]:
-        """Return the hashes this node holds, by key; NoData if they could not all be read."""
+        """Return the hashes this node holds under the pattern, by key; NoData if they could not all be read."""
         if self.status != "answered":
             raise NoData(f"{self.node}: {self.error}")
         if flaw := self.facts.get("flaw"):
             raise NoData(f"{self.node}: {flaw}")
         found: dict[str, dict[str, str]] = self.facts["hashes"]
         return found
+
+    def key_names(self) -> list[str]:
+        """Return every key under the pattern, hash or not; NoData if they could not all be read."""
+        others: list[str] = self.facts.get("others", [])
+        return [*self.hashes(), *others]
 
 
 @dataclass(frozen=True)
@@ -176,14 +181,17 @@ class RedisRequest:
                 break
         if cursor != "0":
             return {"flaw": f"there are too many keys to read all under {pattern}"}
-        hashes = {}
+        hashes, others = {}, []
         for key, reply in zip(keys, _pipeline(client, [("HGETALL", key) for key in keys]), strict=True):
+            if isinstance(reply, Exception) and str(reply).startswith("WRONGTYPE"):
+                others.append(key)
+                continue
             if isinstance(reply, Exception):
                 named = printable(redactor.text(key))
                 return {"flaw": f"HGETALL {named} answered with the error {_words(reply, redactor)}"}
             fields = [part.decode(errors="replace") for part in reply]
             hashes[key] = dict(zip(fields[::2], fields[1::2], strict=True))
-        return {"hashes": hashes}
+        return {"hashes": hashes, "others": others}
 
     def _explain(self, problem: BaseException, received: int, redactor: Redactor) -> tuple[str, str]:
         from redis import exceptions  # noqa: PLC0415

@@ -1,5 +1,6 @@
 """What people see: progress while observing, then every check with its value, grouped by system."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,8 @@ def closing(session: "Session") -> list[str]:
     run, verdicts = session.run, list(session.verdicts.values())
     lines = [f"override: {v.environment} {v.id}: {v.override}" for v in verdicts if v.override]
     lines += session.left_out_lines()
+    blocked = Counter((v.environment, v.reason) for v in verdicts if v.state is State.BLOCKED)
+    lines += [f"{environment}: {n} {reason}" for (environment, reason), n in blocked.items()]
     counts = [(state, sum(v.state is state for v in verdicts)) for state in WORST_FIRST]
     told = ", ".join(f"{n} {state}" for state, n in counts if n) or "no verdicts"
     floors = ", ".join(dict.fromkeys(str(run.floor_of(name)) for name in run.profiles))

@@ -1,0 +1,73 @@
+"""The JSON Schema of environment profiles, for editors: what they may complete and underline."""
+
+from typing import Any, get_args, get_origin
+
+from healthgate.catalogue import Catalogue
+from healthgate.profile import ABSENT, TIERS
+from healthgate.state import Floor
+from healthgate.system import Duration, System, describe, settings_of
+
+VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
+PLAIN = {bool: "boolean", int: "integer", float: "number"}
+
+
+def schema(catalogue: Catalogue) -> dict[str, Any]:
+    """Return the schema of a profile for the systems and checks of `catalogue`."""
+    tiers: dict[str, Any] = {tier: {"type": "number"} for tier in TIERS}
+    override = {
+        "type": "object",
+        "properties": tiers | {"because": {"type": "string", "minLength": 1}},
+        "required": ["because"],
+        "minProperties": 2,
+        "additionalProperties": False,
+    }
+    ids = sorted(catalogue.rows | set(catalogue.checks))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "healthgate environment profile",
+        "type": "object",
+        "additionalProperties": False,
+        "required": sorted(catalogue.systems),
+        "properties": {
+            "description": {"type": "string"},
+            "launch": {"type": "string", "description": "starts the target; prints one JSON object of variables"},
+            "fail_on": {"enum": [floor.value for floor in Floor]},
+            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "thresholds": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {check_id: {"$ref": "#/$defs/override"} for check_id in ids},
+            },
+            **{name: _system(system) for name, system in sorted(catalogue.systems.items())},
+        },
+        "$defs": {"override": override},
+    }
+
+
+def _system(system: type[System]) -> dict[str, Any]:
+    settings = settings_of(system)
+    return {
+        "description": (system.__doc__ or "").partition("\n")[0],
+        "oneOf": [
+            {"const": ABSENT},
+            {
+                "type": "object",
+                "additionalProperties": False,
+                "required": [name for name, setting in settings.items() if setting.required],
+                "properties": {name: _setting(setting.kind) for name, setting in settings.items()},
+            },
+        ],
+    }
+
+
+def _setting(kind: Any) -> dict[str, Any]:
+    if get_origin(kind) is list:
+        return {"type": "array", "minItems": 1, "items": _setting(get_args(kind)[0])}
+    if get_origin(kind) is dict:
+        return {"type": "object", "minProperties": 1, "additionalProperties": _setting(get_args(kind)[1])}
+    if kind in PLAIN:
+        return {"description": describe(kind), "oneOf": [{"type": PLAIN[kind]}, VARIABLE]}
+    found: dict[str, Any] = {"type": "string", "description": describe(kind)}
+    if kind is Duration:
+        found["pattern"] = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)\s*$|\$\{"
+    return found

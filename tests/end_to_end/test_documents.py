@@ -1,0 +1,54 @@
+"""What is generated is current, what is documented exists, and editors agree with the engine about profiles."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.end_to_end.suite import ROOT
+
+GENERATED = ROOT / "environments" / "profile.schema.json"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_the_profile_schema_is_what_the_declarations_say() -> None:
+    """Regenerate with `healthgate schema > environments/profile.schema.json`."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "healthgate", "schema"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert json.loads(printed.stdout) == json.loads(GENERATED.read_text())
+
+
+@pytest.mark.parametrize("name", ["lab", "staging", "production"])
+def test_the_profiles_satisfy_their_schema(name: str) -> None:
+    profile = yaml.safe_load((ROOT / "environments" / f"{name}.yaml").read_text())
+    jsonschema.validate(profile, json.loads(GENERATED.read_text()))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_option_of_the_contract_is_an_option_and_every_option_is_in_the_contract() -> None:
+    usage = subprocess.run(
+        [sys.executable, "-m", "pytest", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    section = usage.partition("health checks against environments:")[2].partition("\n\n")[0]
+    offered = set(re.findall(r"^  (--[a-z-]+)", section, re.MULTILINE))
+    rows = [line for line in (ROOT / "docs/contract.md").read_text().splitlines() if line.startswith("| `--")]
+    documented = {name for row in rows for name in re.findall(r"`(--[a-z-]+)", row.split(" | ")[0])}
+    assert offered == documented
+
+
+def test_every_command_of_the_readme_that_make_offers_is_a_target() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text()))
+    assert {"demo", "test", "bench"} <= named <= targets
