@@ -7,10 +7,12 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from healthgate.printable import printable
 
@@ -60,11 +62,23 @@ def _variables(process: "subprocess.Popen[bytes]", command: str) -> Mapping[str,
     try:
         variables = json.loads(line)
     except (ValueError, RecursionError):
-        variables = None
-    if not isinstance(variables, dict) or not all(isinstance(v, str) for v in variables.values()):
-        shown = printable(line.decode(errors="replace"), 80)
-        raise LaunchError(f"launch: {command!r} printed {shown!r}; expected one JSON object of texts")
+        shown = printable(line.decode(errors="replace").rstrip(), 80)
+        raise LaunchError(f"launch: {command!r} printed '{shown}'; expected one JSON object of texts") from None
+    if not isinstance(variables, dict):
+        raise LaunchError(f"launch: {command!r} printed JSON that is no object; expected one JSON object of texts")
+    for name, value in variables.items():
+        if not isinstance(value, str):
+            seen = f"{printable(name, 40)} with a value that is no text"
+            raise LaunchError(f"launch: {command!r} printed {seen}; expected one JSON object of texts")
+    threading.Thread(target=_drain, args=(process.stdout,), daemon=True).start()
     return variables
+
+
+def _drain(output: IO[bytes]) -> None:
+    """Read on, so that a target that says more is not held up when the pipe is full."""
+    with suppress(OSError, ValueError):
+        while os.read(output.fileno(), 65536):
+            pass
 
 
 def _first_line(process: "subprocess.Popen[bytes]", ends: float) -> bytes | None:
@@ -87,6 +101,8 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
                 os.killpg(process.pid, sign)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(patience)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)  # what the target itself left behind
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             stream.close()

@@ -29,6 +29,12 @@ class Unit:
     def __str__(self) -> str:
         return self.symbol
 
+    def after(self, value: object) -> str:
+        """Return `value` with this unit; a unit that is a plural word loses its s after 1."""
+        singular = value == 1 and len(self.symbol) > 2 and self.symbol.isalpha()
+        symbol = self.symbol.removesuffix("s") if singular else self.symbol
+        return f"{shown(value)} {symbol}".rstrip()
+
 
 percent = Unit("%")
 ms = Unit("ms")
@@ -225,8 +231,7 @@ class Limit:
 
     def speak(self, value: object) -> str:
         """Return `value` with its unit, as in '85.2 %'."""
-        text = shown(value)
-        return f"{text} {self.unit}" if self.unit.symbol and not isinstance(value, str | bool) else text
+        return shown(value) if isinstance(value, str | bool) else self.unit.after(value)
 
     def say(self, tier: Tier) -> str:
         """Return one tier in words, as in 'above 90 %' or 'above 100 % for 5 m'."""

@@ -8,7 +8,7 @@ import tempfile
 import time
 import uuid
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -47,6 +47,7 @@ class Session:
         self.owns_outcome = self.worker_input is None
         self.verdicts: dict[str, Verdict] = {}
         self.selected: list[str] = []
+        self.selected_by_workers = False
         self.left_out: dict[str, list[str]] = {}
         self.ordinary_failure = False
         self.exit_status: int | None = None
@@ -241,14 +242,16 @@ class Session:
             try:
                 self.run.observe(wanted, terminal.Progress(self.config).show)
             except profile.ProfileError as error:
-                if self.owns_outcome:
-                    raise pytest.UsageError(str(error)) from None
                 self.usage = str(error)
+                if self.owns_outcome:
+                    raise pytest.UsageError(self.usage) from None
         return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        """Run a check in one step where that is the same."""
+        """Run a check in one step where that is the same; not at all where nothing could be observed."""
+        if self.usage and self.named(item):
+            return True
         if not self.one_step:
             return None
         protocol.run(cast("pytest.Function", item), self.verdict_for)
@@ -256,8 +259,6 @@ class Session:
 
     def verdict_for(self, item: pytest.Item) -> Verdict:
         """Return the verdict for a test; raise as pytest understands it where there is nothing to assert."""
-        if self.usage:
-            raise pytest.UsageError(self.usage)
         named = self.named(item)
         if named is None:
             raise pytest.UsageError("`verdict` is for test functions that declare checks with @check")
@@ -357,18 +358,16 @@ class Session:
         status = int(exitstatus)
         if status == 2 and str(getattr(session, "shouldfail", "")).startswith("stopping after"):
             status = 1  # xdist ends -x and --maxfail as an interruption
-        if status in {0, 1}:
+        if self.usage:
+            status = 4
+        elif status in {0, 1}:
             status = self._settled(status)
         if self.selected or status != 5:
-            self._deliver(status)
-            if self.undelivered and status == 0:
-                status = outcome.UNDELIVERED
+            status = self._deliver(status)
         self.exit_status = status
         session.exitstatus = self._spoken(status)
 
     def _settled(self, status: int) -> int:
-        if self.usage:
-            return 4
         if self.ordinary_failure and not self.verdicts:
             return status
         if self.ordinary_failure:
@@ -389,13 +388,17 @@ class Session:
         with suppress(OSError, ValueError):
             found = json.loads((folder / "selected.json").read_text())
             self.selected, self.left_out = found["selected"], found["left_out"]
+            self.selected_by_workers = True
         with suppress(OSError, ValueError):
             self.usage = "\n".join(json.loads((folder / "failure.json").read_text()))
         if self.run.snapshot is None and (folder / "snapshot.json").exists():
             self.run.snapshot = Snapshot.load(folder / "snapshot.json")
 
-    def _deliver(self, status: int) -> None:
+    def _deliver(self, status: int) -> int:
         snapshot, option, base = self.run.snapshot, self.config.option, self.config.invocation_params.dir
+        if option.snapshot_out and snapshot is not None:
+            self._try_to_write(base / option.snapshot_out, snapshot.save)
+        status = outcome.UNDELIVERED if self.undelivered and status == 0 else status
         facts = results.RunFacts(
             id=uuid.uuid4().hex,
             started=self.began,
@@ -408,13 +411,14 @@ class Session:
             requests=snapshot.requests if snapshot and not self.run.replayed else 0,
             version=__version__,
         )
+        self._try_to_write(base / option.results, lambda path: results.write(path, facts, self.verdicts, snapshot))
+        return outcome.UNDELIVERED if self.undelivered and status == 0 else status
+
+    def _try_to_write(self, path: Path, write: Callable[[Path], None]) -> None:
         try:
-            results.write(base / option.results, facts, self.verdicts, snapshot)
-            if option.snapshot_out and snapshot is not None:
-                snapshot.save(base / option.snapshot_out)
+            write(path)
         except OSError as error:
-            where = error.filename or option.results
-            self.undelivered.append(f"not written: {where}: {error.strerror}; the verdicts above stand")
+            self.undelivered.append(f"not written: {path}: {error.strerror}; the verdicts above stand")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show every check with its value, and what the run left out, lost or could not deliver."""

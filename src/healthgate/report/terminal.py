@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from healthgate.limit import shown
+from healthgate.limit import Unit, shown
 from healthgate.state import WORST_FIRST, State
 from healthgate.verdict import Verdict
 
@@ -48,6 +48,10 @@ class Progress:
 
 def summary(reporter: Any, session: "Session") -> None:
     """Write the table, then what the run did not do."""
+    if session.usage:
+        if session.selected_by_workers:  # without workers pytest itself says it
+            reporter.write_line(f"ERROR: {session.usage}", red=True)
+        return
     by_environment = lambda v: v.environment  # noqa: E731
     verdicts = sorted(
         session.verdicts.values(), key=lambda v: (list(session.run.profiles).index(v.environment), v.system)
@@ -116,11 +120,10 @@ def trouble(session: "Session") -> list[str]:
     lines = [f"no result: {nodeid} was selected and did not bring one" for nodeid in lost[:20]]
     if len(lost) > 20:
         lines.append(f"no result: and {len(lost) - 20} more")
-    return [*lines, *session.undelivered, *([session.usage] if session.usage else [])]
+    return [*lines, *session.undelivered]
 
 
 def _value(verdict: Verdict) -> str:
     if verdict.value is None:
         return "–"
-    text = shown(verdict.value)
-    return f"{text} {verdict.unit}".rstrip() if not isinstance(verdict.value, str | bool) else text
+    return shown(verdict.value) if isinstance(verdict.value, str | bool) else Unit(verdict.unit).after(verdict.value)
