@@ -34,7 +34,7 @@ clean:
 
 # The report extra brings a Node of its own, which is only wanted where the machine has none.
 .venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/pip install -q -c constraints.txt -e '.[lab]' allure-pytest
+	$(BIN)/pip install -q -c constraints.txt -e '.[lab]' allure-pytest pytest-xdist
 	@$(BIN)/python reports/render.py --has-node || $(BIN)/pip install -q -c constraints.txt -e '.[report]' \
 		|| echo 'the report will be missing: there is no Node, and it could not be installed'
 	@touch $@

@@ -7,6 +7,7 @@ more time on that than on checking. Options, output and exit codes are pytest's 
 import gc
 import os
 import sys
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +16,9 @@ PLUGINS = {
     "allure_pytest.plugin": ("--alluredir",),
     "pytest_timeout": ("--timeout",),
 }
+PACKAGES = {"xdist.plugin": "pytest-xdist", "allure_pytest.plugin": "allure-pytest", "pytest_timeout": "pytest-timeout"}
+"""What to install for a plugin."""
+
 UNUSED = (
     "doctest",
     "pastebin",
@@ -106,6 +110,12 @@ def print_schema() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run pytest with the plugins `arguments` need and return its exit code."""
+    for plugin in wanted(arguments):
+        if find_spec(plugin.partition(".")[0]) is None:
+            print(
+                f"ERROR: {PLUGINS[plugin][0]} needs {PACKAGES[plugin]}: pip install {PACKAGES[plugin]}", file=sys.stderr
+            )
+            return 4
     import pytest  # noqa: PLC0415 (the variable above must be set before)
 
     names = ("healthgate.plugin", *wanted(arguments), *(f"no:{name}" for name in UNUSED))
