@@ -33,6 +33,8 @@ def load(folder: Path, root: Path) -> Catalogue:
     `root` is the folder their module names are relative to. CatalogueError names a duplicate id, a claim of
     an undeclared system, or a requirement on a check there is not.
     """
+    if not folder.is_dir():
+        raise CatalogueError(f"there is no folder {folder} with checks; the ini option healthgate_checks names it")
     catalogue = Catalogue()
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
@@ -56,7 +58,22 @@ def load(folder: Path, root: Path) -> Catalogue:
         for required in check.requires:
             if required not in catalogue.checks:
                 raise CatalogueError(f"{check.file}:{check.line}: {check.id} requires {required}, which is no check")
+    _refuse_circles(catalogue)
     return catalogue
+
+
+def _refuse_circles(catalogue: Catalogue) -> None:
+    for check in catalogue.checks.values():
+        reached: dict[str, str] = {}  # check -> the one that requires it
+        todo = [check.id]
+        while todo:
+            name = todo.pop()
+            for required in catalogue.checks[name].requires:
+                if required == check.id:
+                    raise CatalogueError(f"{check.file}:{check.line}: {check.id} requires itself, by way of {name}")
+                if required not in reached:
+                    reached[required] = name
+                    todo.append(required)
 
 
 def _add(catalogue: Catalogue, check: Check) -> None:

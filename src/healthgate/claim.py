@@ -44,7 +44,7 @@ class Check:
 
     @property
     def row(self) -> str:
-        """The id without its parameter: `gateway.endpoint.debug[summary]` is of row `gateway.endpoint.debug`."""
+        """The id without its parameter: `boiler.valve.opening[left]` is of row `boiler.valve.opening`."""
         return self.id.partition("[")[0]
 
     @property

@@ -393,6 +393,8 @@ class Session:
             self.usage = "\n".join(json.loads((folder / "failure.json").read_text()))
         if self.run.snapshot is None and (folder / "snapshot.json").exists():
             self.run.snapshot = Snapshot.load(folder / "snapshot.json")
+        came = self.verdicts  # in the order the workers brought them
+        self.verdicts = {nodeid: came[nodeid] for nodeid in self.selected if nodeid in came}
 
     def _deliver(self, status: int) -> int:
         snapshot, option, base = self.run.snapshot, self.config.option, self.config.invocation_params.dir
@@ -422,8 +424,26 @@ class Session:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show every check with its value, and what the run left out, lost or could not deliver."""
-        if not self.config.option.collectonly:
-            terminal.summary(terminalreporter, self)
+        if self.config.option.collectonly:
+            return
+        if self.usage:
+            if self.selected_by_workers:  # without workers pytest itself says it
+                terminalreporter.write_line(f"ERROR: {self.usage}", red=True)
+            return
+        run = self.run
+        ending = terminal.Ending(
+            verdicts=list(self.verdicts.values()),
+            environments={name: one.description for name, one in run.profiles.items()},
+            floors=list(dict.fromkeys(str(run.floor_of(name)) for name in run.profiles)),
+            left_out=self.left_out_lines(),
+            selected=len(self.selected),
+            lost=self.lost(),
+            undelivered=self.undelivered,
+            cost=terminal.cost(run.snapshot, run.replayed),
+            results=self.config.option.results,
+            exit_code=self.exit_status,
+        )
+        terminal.summary(terminalreporter, ending)
 
     def pytest_unconfigure(self) -> None:
         """Put the signal handler back and remove the run's folder."""

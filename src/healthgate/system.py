@@ -76,7 +76,7 @@ def describe(kind: Any) -> str:
     if get_origin(kind) is dict:
         return f"a mapping, each value {describe(get_args(kind)[1])}"
     return {
-        Url: "an address such as https://gateway.example.com",
+        Url: "an address such as https://service.example.com",
         Address: "host:port",
         Duration: "a duration such as 500ms, 2s or 5m",
         Secret: "a secret from the environment, written ${NAME}",

@@ -172,7 +172,7 @@ class RedisRequest:
     def _read_hashes(self, client: Any, pattern: str, redactor: Redactor) -> dict[str, Any]:
         cursor, keys = "0", dict[str, None]()
         for _ in range(MOST_SCANS):
-            (reply,) = _pipeline(client, [f"SCAN {cursor} MATCH {pattern} COUNT 1000"])
+            (reply,) = _pipeline(client, [("SCAN", cursor, "MATCH", pattern, "COUNT", "1000")])
             if isinstance(reply, Exception):
                 return {"flaw": f"SCAN answered with the error {_words(reply, redactor)}"}
             cursor = reply[0].decode()

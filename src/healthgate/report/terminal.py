@@ -1,18 +1,17 @@
 """What people see: progress while observing, then every check with its value, grouped by system."""
 
 from collections import Counter
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from healthgate.limit import Unit, shown
+from healthgate.snapshot import Snapshot
 from healthgate.state import WORST_FIRST, State
 from healthgate.verdict import Verdict
 
 if TYPE_CHECKING:
     import pytest
-
-    from healthgate.session import Session
 
 COLOUR = {
     State.OK: {"green": True},
@@ -46,45 +45,49 @@ class Progress:
             self._reporter.write_line(f"observed: {total} requests")
 
 
-def summary(reporter: Any, session: "Session") -> None:
+@dataclass(frozen=True)
+class Ending:
+    """What is known when a run ends. `environments` are descriptions by name, in the order they were named."""
+
+    verdicts: list[Verdict]
+    environments: Mapping[str, str]
+    floors: list[str]
+    left_out: list[str]
+    selected: int
+    lost: list[str]
+    undelivered: list[str]
+    cost: str
+    results: str
+    exit_code: int | None
+
+
+def summary(reporter: Any, ending: Ending) -> None:
     """Write the table, then what the run did not do."""
-    if session.usage:
-        if session.selected_by_workers:  # without workers pytest itself says it
-            reporter.write_line(f"ERROR: {session.usage}", red=True)
-        return
-    by_environment = lambda v: v.environment  # noqa: E731
-    verdicts = sorted(
-        session.verdicts.values(), key=lambda v: (list(session.run.profiles).index(v.environment), v.system)
-    )
-    for environment, found in groupby(verdicts, key=by_environment):
-        described = session.run.profiles[environment].description
+    for environment, described in ending.environments.items():
+        mine = [v for v in ending.verdicts if v.environment == environment]
+        if not mine:
+            continue
         reporter.section(f"health of {environment}{f': {described}' if described else ''}", "=")
-        for system, group in groupby(found, key=lambda v: v.system):
+        for system in dict.fromkeys(v.system for v in mine):
             reporter.write_line(system, bold=True)
-            for state, line in rows(list(group)):
+            for state, line in rows([v for v in mine if v.system == system]):
                 reporter.write_line(line, **COLOUR[state])
-    for line in closing(session):
+    for line in closing(ending):
         reporter.write_line(line)
-    for line in trouble(session):
+    for line in trouble(ending):
         reporter.write_line(line, red=True)
 
 
 def rows(verdicts: list[Verdict]) -> Iterator[tuple[State, str]]:
-    """Yield a line for each check; the parameters of one check that are all ok share a line."""
+    """Yield a line for each check; the parameters of one check that are all ok, or all blocked, share a line."""
     found: list[tuple[State, str, str, str]] = []
-    for row, group in groupby(verdicts, key=lambda v: v.id.partition("[")[0]):
-        several = list(group)
-        name = row.partition(".")[2]
-        if len(several) > 1 and all(v.state is State.OK for v in several):
+    for row in dict.fromkeys(v.id.partition("[")[0] for v in verdicts):
+        several = [v for v in verdicts if v.id.partition("[")[0] == row]
+        states = {v.state for v in several}
+        if len(several) > 1 and states in ({State.OK}, {State.BLOCKED}):
             values = {_value(v) for v in several}
-            found.append(
-                (
-                    State.OK,
-                    f"{name} ×{len(several)}",
-                    values.pop() if len(values) == 1 else "",
-                    several[0].limit,
-                )
-            )
+            value = values.pop() if len(values) == 1 else ""
+            found.append((several[0].state, f"{row.partition('.')[2]} ×{len(several)}", value, several[0].limit))
         else:
             found += [(v.state, v.id.partition(".")[2], _value(v), v.limit) for v in several]
     width = min(44, max((len(name) for _, name, _, _ in found), default=0))
@@ -93,34 +96,39 @@ def rows(verdicts: list[Verdict]) -> Iterator[tuple[State, str]]:
         yield state, f"  {state:<8}  {name:<{width}}  {value:>{value_width}}  {limit}".rstrip()
 
 
-def closing(session: "Session") -> list[str]:
+def closing(ending: Ending) -> list[str]:
     """Return the lines that say what the run was: counts, overrides, what was left out, what it cost."""
-    run, verdicts = session.run, list(session.verdicts.values())
+    verdicts = ending.verdicts
     lines = [f"override: {v.environment} {v.id}: {v.override}" for v in verdicts if v.override]
-    lines += session.left_out_lines()
+    lines += ending.left_out
     blocked = Counter((v.environment, v.reason) for v in verdicts if v.state is State.BLOCKED)
     lines += [f"{environment}: {n} {reason}" for (environment, reason), n in blocked.items()]
     counts = [(state, sum(v.state is state for v in verdicts)) for state in WORST_FIRST]
     told = ", ".join(f"{n} {state}" for state, n in counts if n) or "no verdicts"
-    floors = ", ".join(dict.fromkeys(str(run.floor_of(name)) for name in run.profiles))
-    selected, executed = len(session.selected), len(session.selected) - len(session.lost())
-    lines.append(f"{told} · {selected} selected, {executed} executed · fails on {floors}")
-    if run.replayed:
-        lines.append("judged from a snapshot; nothing was asked")
-    elif run.snapshot:
-        s = run.snapshot
-        lines.append(f"asked {s.requests} requests over {s.connections} connections in {s.duration_s:.2f} s")
-    lines.append(f"results: {session.config.option.results} · exit code {session.exit_status}")
+    executed = ending.selected - len(ending.lost)
+    lines.append(f"{told} · {ending.selected} selected, {executed} executed · fails on {', '.join(ending.floors)}")
+    if ending.cost:
+        lines.append(ending.cost)
+    lines.append(f"results: {ending.results} · exit code {ending.exit_code}")
     return lines
 
 
-def trouble(session: "Session") -> list[str]:
+def cost(snapshot: Snapshot | None, replayed: Snapshot | None) -> str:
+    """Return what a run asked of its targets, in words; nothing where it came to nothing."""
+    if replayed is not None:
+        return "judged from a snapshot; nothing was asked"
+    if snapshot is None:
+        return ""
+    s = snapshot
+    return f"asked {s.requests} requests over {s.connections} connections in {s.duration_s:.2f} s"
+
+
+def trouble(ending: Ending) -> list[str]:
     """Return the lines for what must not be overlooked: checks without a result, reports not delivered."""
-    lost = session.lost()
-    lines = [f"no result: {nodeid} was selected and did not bring one" for nodeid in lost[:20]]
-    if len(lost) > 20:
-        lines.append(f"no result: and {len(lost) - 20} more")
-    return [*lines, *session.undelivered]
+    lines = [f"no result: {nodeid} was selected and did not bring one" for nodeid in ending.lost[:20]]
+    if len(ending.lost) > 20:
+        lines.append(f"no result: and {len(ending.lost) - 20} more")
+    return [*lines, *ending.undelivered]
 
 
 def _value(verdict: Verdict) -> str:
