@@ -40,12 +40,21 @@ class Judge:
         self.runbooks = runbooks
         self.change_from = change_from
         self._verdicts: dict[str, Verdict] = {}
+        self._settling: set[str] = set()
 
     def verdict(self, check_id: str) -> Verdict:
         """Return the verdict on a check; blocked if one it requires is not ok."""
         if check_id not in self._verdicts:
             check = self.checks[check_id]
-            self._verdicts[check_id] = self._blocked(check) or self._measured(check)
+            if check_id in self._settling:
+                return self._say(
+                    check, State.UNKNOWN, None, f"{check_id} requires itself, by way of what proves its data"
+                )
+            self._settling.add(check_id)
+            try:
+                self._verdicts[check_id] = self._blocked(check) or self._measured(check)
+            finally:
+                self._settling.discard(check_id)
         return self._verdicts[check_id]
 
     def reached(self, check_id: str) -> Verdict | None:

@@ -340,7 +340,7 @@ def test_seen_through_the_gateway_every_reported_figure_is_still_judged():
             "missing_data_symbols",
             ["BTCUSD"],
             WARNING,
-            "1 symbols (BTCUSD)",
+            "1 symbol (BTCUSD)",
         ),
         ("market.data.missing_data_symbols", MARKET_DATA, "missing_data_symbols", None, UNKNOWN, "not a list"),
         ("market.data.universe", MARKET_DATA, "symbol_analysis/BTCUSD", MISSING, WARNING, "BTCUSD is not analysed"),

