@@ -47,6 +47,18 @@ def _is_plain(item: pytest.Item) -> bool:
     )
 
 
+def share_locations(items: Iterable[pytest.Item]) -> None:
+    """Let the parameters of one function share its place in the file, which pytest would look up for each."""
+    first: dict[object, tuple[str, int | None, str]] = {}
+    for item in items:
+        function = getattr(item, "function", None)
+        if function not in first:
+            first[function] = item.location if function and item.location[2] == item.name else ("", None, "")
+        elif first[function][0]:
+            path, line, _ = first[function]
+            vars(item)["location"] = (path, line, item.name)  # what the cached property would hold
+
+
 def run(item: pytest.Function, verdict_for: Callable[[pytest.Item], Verdict]) -> None:
     """Judge, call and report one check."""
     hook = item.ihook

@@ -232,6 +232,8 @@ class Session:
         if named and not option.collectonly and not stopped:
             self.selected = [item.nodeid for item, _, _ in named]
             self.one_step = protocol.may_be_one_step(self.config, session.items)
+            if self.one_step:
+                protocol.share_locations(session.items)
             if not self.owns_outcome:
                 (self.folder / "selected.json").write_text(
                     json.dumps({"selected": self.selected, "left_out": self.left_out})
