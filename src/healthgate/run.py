@@ -162,6 +162,7 @@ class Run:
         def make(probe: Probe) -> list[Task]:
             if probe not in made:
                 requests = probe.requests(systems[probe.system.name])
+                self.redactor.learn(secret for request in requests for secret in request.secrets)
                 after: list[Task] = []
                 if isinstance(probe, Later):
                     before = make(probe.after) if probe.after in wanted.probes else []

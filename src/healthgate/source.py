@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from healthgate.facts import Facts, NoData
-from healthgate.secret import Redactor
+from healthgate.secret import Redactor, Secret
 from healthgate.system import System
 
 
@@ -37,7 +37,10 @@ class Observation:
 
 
 class Request(Protocol):
-    """One request, ready to be made: `id` names it within its environment, `host` is where it goes."""
+    """One request, ready to be made: `id` names it within its environment, `host` is where it goes.
+
+    `deadline` is in seconds; `secrets` is everything it sends that may appear in no output.
+    """
 
     @property
     def id(self) -> str: ...
@@ -45,6 +48,8 @@ class Request(Protocol):
     def host(self) -> str: ...
     @property
     def deadline(self) -> float: ...
+    @property
+    def secrets(self) -> tuple[Secret, ...]: ...
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:
         """Make the request on `connection` (None: open one); return what came and the connection if still usable."""
         ...
@@ -192,6 +197,11 @@ class Repeated:
     def deadline(self) -> float:
         """Seconds the request may take."""
         return self.request.deadline
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What the request sends and nobody may see."""
+        return self.request.secrets
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:
         """Make the request again."""

@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.end_to_end.suite import ROOT
+from tests.end_to_end.suite import ROOT, Suite
+from tests.lab_process import RunningLab
 
 GENERATED = ROOT / "environments" / "profile.schema.json"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -46,6 +47,18 @@ def test_every_option_of_the_contract_is_an_option_and_every_option_is_in_the_co
     rows = [line for line in (ROOT / "docs/contract.md").read_text().splitlines() if line.startswith("| `--")]
     documented = {name for row in rows for name in re.findall(r"`(--[a-z-]+)", row.split(" | ")[0])}
     assert offered == documented
+
+
+def test_the_failure_the_readme_shows_is_the_one_that_its_command_gives(lab: RunningLab, suite: Suite) -> None:
+    shown = (ROOT / "README.md").read_text().partition("```console\n$ make demo FAULT=")[2].partition("```")[0]
+    fault, _, block = shown.partition("\n")
+    name, _, parameter = fault.partition(":")
+    lab.fault(name, **dict([parameter.split("=")]))
+    seen = suite.until(lambda run: run.code == 1)
+    told = [line for line in seen.output.splitlines() if line.startswith(("[critical]", "  "))]
+    for line in block.splitlines():
+        if not line.startswith("  where"):  # ports differ
+            assert line in told
 
 
 def test_every_command_of_the_readme_that_make_offers_is_a_target() -> None:

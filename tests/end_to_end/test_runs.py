@@ -12,6 +12,7 @@ import pytest
 from tests.end_to_end.suite import ROOT, Outcome, Suite
 from tests.lab_process import RunningLab
 
+SUMMARY = "/api/python-health"
 SCHEMA = json.loads((ROOT / "src/healthgate/report/results.schema.json").read_text())
 WORKERS = pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two workers"])
 READ_TWICE = {
@@ -141,3 +142,22 @@ def test_allure_results_carry_the_environment_and_an_identity_of_check_and_envir
         assert result["historyId"] == second[check_id]["historyId"]
     assert len({result["historyId"] for result in first.values()}) == len(first)
     assert len({result["testCaseId"] for result in first.values()}) == len(first)
+
+
+@WORKERS
+def test_no_token_appears_in_anything_a_run_leaves(
+    lab: RunningLab, suite: Suite, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    lab.fault("F.json.drop", service="gateway", path=SUMMARY, pointer="/data/system_health")
+    left = [tmp_path / "snapshot.json", tmp_path / "junit.xml", tmp_path / "results.json"]
+    loud = ("-vv", "--showlocals", "--tb=long", "-rA", "--alluredir", str(tmp_path / "allure"))
+    run = suite.run(*loud, "--snapshot-out", str(left[0]), "--junitxml", str(left[1]), *options)
+    assert run.code == 1, run.output
+    told = run.output + "".join(path.read_text() for path in [*left, *(tmp_path / "allure").iterdir()])
+    tokens = {name: value for name, value in suite.variables.items() if name.endswith("_TOKEN")}
+    assert len(tokens) == 4
+    superadmin = tokens["LAB_SUPERADMIN_TOKEN"]
+    tokens["altered"] = superadmin.rpartition(".")[0] + "." + "A" * len(superadmin.rpartition(".")[2])
+    for name, token in tokens.items():
+        assert token not in told, f"the {name} token is told"
+        assert token.rpartition(".")[2][:20] not in told or name == "altered"

@@ -186,6 +186,11 @@ class HttpRequest:
         scheme, _, rest = self.url.partition("://")
         return f"{scheme}://{rest.partition('/')[0]}"
 
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The token, if any: one derived from a setting is as secret as the setting."""
+        return (self.secret,) if self.secret is not None else ()
+
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:
         """Make the request within its deadline, on a kept connection if there is one."""
         began = time.monotonic()

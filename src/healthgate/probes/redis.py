@@ -134,6 +134,11 @@ class RedisRequest:
         """Where the request goes."""
         return f"redis://{self.address}"
 
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The password, if any."""
+        return (self.password,) if self.password is not None else ()
+
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Ask the node; the connection is closed in every case."""
         from healthgate.probes import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
