@@ -24,7 +24,7 @@ lint: .venv/.test
 # How fast, against shell scripts and plain pytest; writes docs/benchmarks.md and the table in the README.
 bench: .venv/.test
 	@command -v curl jq bc >/dev/null || .ci/debian curl jq bc
-	$(BIN)/python benchmarks/compare.py --rounds 9 --write
+	$(BIN)/python benchmarks/compare.py --rounds 7 --write
 
 clean:
 	rm -rf .venv reports/html reports/allure-results reports/results.json reports/node_modules
