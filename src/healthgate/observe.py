@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from healthgate.duration import spoken
+from healthgate.printable import printable
 from healthgate.secret import Redactor
 from healthgate.source import Observation, Request
 
@@ -121,7 +122,11 @@ class Observer:
                     break
                 task = host.waiting.popleft()
                 task.started = time.monotonic()
-            observation, connection = task.request.make(connection, self.redactor)
+            try:
+                observation, connection = task.request.make(connection, self.redactor)
+            except Exception as error:
+                words = f"the probe itself is broken: {type(error).__name__}: {self.redactor.text(printable(error))}"
+                observation, connection = Observation(task.request.id, "broken", time.time(), 0.0, error=words), None
             given_up = task.observation is not None
             self._done.put((task, observation))
             if given_up:

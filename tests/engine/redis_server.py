@@ -23,31 +23,37 @@ def binary() -> str | None:
 
 @contextmanager
 def serving(folder: Path, *options: str) -> Iterator[str]:
-    """Run a server that keeps nothing and yield its `host:port`."""
-    port = closed_port()
-    server = subprocess.Popen(
-        [
-            *(str(binary()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),
-            *("--save", "", "--appendonly", "no", "--daemonize", "no", *options),
-        ],
-        stdout=subprocess.DEVNULL,
-    )
+    """Run a server that keeps nothing and yield its `host:port`; a port that was taken meanwhile is tried no more."""
+    for _ in range(10):
+        port = closed_port()
+        server = subprocess.Popen(
+            [
+                *(str(binary()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),
+                *("--save", "", "--appendonly", "no", "--daemonize", "no", *options),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        if _answers(port, server):
+            break
+    else:
+        raise RuntimeError("the server did not answer on any of ten ports")
     try:
-        _wait_until_it_answers(port, server)
         yield f"127.0.0.1:{port}"
     finally:
         server.kill()
         server.wait()
 
 
-def _wait_until_it_answers(port: int, server: "subprocess.Popen[bytes]") -> None:
+def _answers(port: int, server: "subprocess.Popen[bytes]") -> bool:
     ends = monotonic() + 30
     while monotonic() < ends and server.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as sock:
             sock.sendall(b"PING\r\n")
-            if sock.recv(100):
-                return
-    raise RuntimeError(f"the server did not answer on port {port} (exit code {server.poll()})")
+            if sock.recv(100) and server.poll() is None:
+                return True
+    server.kill()
+    server.wait()
+    return False
 
 
 def say(address: str, *command: str) -> bytes:

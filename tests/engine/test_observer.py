@@ -221,3 +221,21 @@ def test_connections_are_let_go_at_the_end(hostile: Callable[..., Hostile]) -> N
 
     for _ in range(server.connections):
         assert ended.acquire(timeout=FOREVER)
+
+
+class BrokenRequest(HttpRequest):
+    """A request whose own code fails."""
+
+    def make(self, connection: Any, redactor: Redactor) -> Any:
+        """Fail as a defect would."""
+        raise KeyError("no such thing")
+
+
+def test_a_defect_in_a_probe_is_told_and_costs_its_own_result_only(observer: Observer, target: Target) -> None:
+    """The thread that meets it neither dies in silence nor prints a traceback."""
+    broken = BrokenRequest("broken", "GET", Url(target.url), "/state", None, FOREVER, 10_000)
+    tasks = [Task("works", broken), Task("works", request(target.url))]
+    observer.run(tasks)
+    assert statuses(tasks) == ["broken", "answered"]
+    assert tasks[0].observation is not None
+    assert tasks[0].observation.error == "the probe itself is broken: KeyError: 'no such thing'"

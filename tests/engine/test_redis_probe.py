@@ -1,6 +1,8 @@
 """Every node asked by itself, with commands that change nothing, whatever the node is."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -305,3 +307,37 @@ def test_a_pattern_cannot_smuggle_a_command(hostile: Callable[..., Hostile]) -> 
 
     pattern = b"$13\r\na\r\nFLUSHALL\r\n\r\n"
     assert received == [b"*6\r\n$4\r\nSCAN\r\n$1\r\n0\r\n$5\r\nMATCH\r\n" + pattern + b"$5\r\nCOUNT\r\n$4\r\n1000\r\n"]
+
+
+IMPORTERS = """
+import sys, threading
+from healthgate.probes.redis import RedisRequest
+from healthgate.secret import Redactor
+from healthgate.system import Address
+
+def ask(address):
+    request = RedisRequest("x", Address(address), ("PING",), None, None, 15.0, 10_000)
+    found.append(request.make(None, Redactor())[0].status)
+
+found, addresses = [], sys.argv[1:] * 3
+threads = [threading.Thread(target=ask, args=(address,)) for address in addresses]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(sorted(found))
+"""
+
+
+@needs_server
+def test_threads_that_need_the_library_at_once_do_not_wait_for_each_other(server: str) -> None:
+    """The library's modules import each other in circles: an answer and a refusal used to enter at two of them."""
+    for _ in range(6):
+        done = subprocess.run(
+            [sys.executable, "-c", IMPORTERS, server, f"127.0.0.1:{closed_port()}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.stdout.strip(), done.stderr) == (
+            "['answered', 'answered', 'answered', 'refused', 'refused', 'refused']",
+            "",
+        )

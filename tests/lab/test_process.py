@@ -97,15 +97,17 @@ def test_closing_standard_input_stops_everything_and_leaves_nothing_behind() -> 
         assert not directory.exists()
 
 
-def test_children_die_with_a_parent_killed_with_9_and_the_next_start_sweeps_up() -> None:
-    with RunningLab() as lab:
+def test_children_die_with_a_parent_killed_with_9_and_the_next_start_sweeps_up(tmp_path: Path) -> None:
+    own = {"TMPDIR": str(tmp_path)}  # any other lab that starts meanwhile would sweep up as well
+    with RunningLab(environment=own) as lab:
         children = psutil.Process(lab.pid).children(recursive=True)
         assert len(children) == 7
         os.kill(lab.pid, signal.SIGKILL)
         wait_until(lambda: not [one for one in children if one.is_running()], 5, "all children are dead")
         directory = Path(lab.variables["LAB_LOG_DIR"]).parent
         assert directory.exists()
-        with RunningLab("--fault", "F.mkt.pool:max_connections=20,active=17", "--time-scale", "30") as second:
+        options = ("--fault", "F.mkt.pool:max_connections=20,active=17", "--time-scale", "30")
+        with RunningLab(*options, environment=own) as second:
             assert not directory.exists()
             assert second.control("GET", "/__lab/state")["faults"][0]["id"] == "F.mkt.pool"
             pool = second.get("market", "/api/debug/redis-cluster")[1]["connection_pool"]

@@ -1,5 +1,6 @@
 """Redis: each cluster node asked by itself over a plain connection, with commands that change nothing."""
 
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ MOST_KEYS = 5_000
 
 MOST_SCANS = 200
 """SCAN calls to one node, so that a node with millions of other keys is not walked through."""
+
+
+_IMPORTING = threading.Lock()
 
 
 class RedisNodes(Probe):
@@ -199,10 +203,9 @@ class RedisRequest:
         return {"hashes": hashes, "others": others}
 
     def _explain(self, problem: BaseException, received: int, redactor: Redactor) -> tuple[str, str]:
-        from redis import exceptions  # noqa: PLC0415
-
         from healthgate.probes import bounded  # noqa: PLC0415
 
+        exceptions = _library().exceptions
         if received > self.budget:
             return "oversized", f"the answer is larger than {self.budget} bytes"
         if isinstance(problem, exceptions.TimeoutError):
@@ -227,10 +230,21 @@ def allowed(command: str) -> None:
         raise ValueError(f"a check may not send {command!r}; allowed are {', '.join(sorted(READ_ONLY))}")
 
 
-def _client(sock: Any, password: Secret | None) -> Any:
-    from redis.connection import Connection  # noqa: PLC0415 (135 ms of imports; only runs with Redis pay)
+def _library() -> Any:
+    """Return redis-py, imported by one thread at a time.
 
-    class OverBoundedSocket(Connection):
+    It takes 135 ms, which only runs with Redis pay, while other requests are under way. Its modules import each
+    other in circles: threads that entered at different ones would wait for each other.
+    """
+    with _IMPORTING:
+        import redis.connection  # noqa: PLC0415
+        import redis.exceptions  # noqa: PLC0415
+
+        return redis
+
+
+def _client(sock: Any, password: Secret | None) -> Any:
+    class OverBoundedSocket(_library().connection.Connection):  # type: ignore[misc]
         def _connect(self) -> Any:
             return sock
 
@@ -247,8 +261,7 @@ def _client(sock: Any, password: Secret | None) -> Any:
 
 
 def _pipeline(client: Any, commands: Iterable[str | tuple[str, ...]]) -> list[Any]:
-    from redis.exceptions import ResponseError  # noqa: PLC0415
-
+    refusal = _library().exceptions.ResponseError
     split = [tuple(c.split()) if isinstance(c, str) else c for c in commands]
     if not split:
         return []
@@ -259,7 +272,7 @@ def _pipeline(client: Any, commands: Iterable[str | tuple[str, ...]]) -> list[An
     for _ in split:
         try:
             replies.append(client.read_response())
-        except ResponseError as error:
+        except refusal as error:
             replies.append(error)
     return replies
 
