@@ -277,7 +277,10 @@ class HttpRequest:
         if len(body) > self.body_limit:
             connection.close()
             return facts, len(body)
-        if response.length:
+        # http.client takes the end of the connection for the end of the headers: half an answer looks like an empty one
+        bodiless = self.method == "HEAD" or response.status in {204, 304}
+        cut_off = response.length is None and not response.chunked and not body and not bodiless
+        if response.length or cut_off:
             raise http.client.IncompleteRead(body, response.length)
         encoding = redactor.text(response.getheader("Content-Encoding") or "identity")
         return facts | parsed(body, kind, encoding, redactor), len(body)
