@@ -155,9 +155,11 @@ def quick_health_code(answer: Answer, public: bool) -> Measured:
     expected = 200 if public else 401
     if answer.code >= 500:
         raise NoData(f"it answered {answer.code}, so that nobody can tell whom it lets in")
-    if answer.code == expected:
-        return Measured(True, f"answered {expected}, as the profile says")
-    return Measured(False, f"answered {answer.spoken_code}, not {expected}")
+    if answer.code != expected:
+        return Measured(False, f"answered {answer.spoken_code}, not {expected}")
+    if answer.status != "answered":
+        raise NoData(answer.error)
+    return Measured(True, f"answered {expected}, as the profile says")
 
 
 @check(
