@@ -11,7 +11,15 @@ LARGEST = 2**63
 
 
 class NoData(Exception):
-    """A reading cannot be had; the text says why, in words that end a sentence beginning 'no data: '."""
+    """A reading cannot be had; the text says why, in words that end a sentence beginning 'no data: '.
+
+    `explained_by` names a check that is about just that: if it is not ok, the reading's own check is blocked by
+    it instead of unknown, so that one dead dependency is told once.
+    """
+
+    def __init__(self, text: str = "", explained_by: str | None = None) -> None:
+        super().__init__(text)
+        self.explained_by = explained_by
 
 
 class Violated(NoData):

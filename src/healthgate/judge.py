@@ -71,12 +71,22 @@ class Judge:
                     f"it requires {required}, which is no check{hint(required, self.checks)}",
                 )
             root = self.verdict(required)
-            if root.state is State.OK:
-                continue
-            roots = root.roots if root.state is State.BLOCKED else ((root.id, root.state),)
-            name, state = roots[0]
-            return self._say(check, State.BLOCKED, None, f"blocked by {name}, which is {state}", roots)
+            if root.state is not State.OK:
+                return self._blocked_by(check, root)
         return None
+
+    def _explained(self, check: Check, nothing: NoData) -> Verdict | None:
+        """Return the verdict where another check says why there is nothing to read; None if none does."""
+        explanation = self.checks.get(nothing.explained_by or "")
+        if explanation is None or explanation.id == check.id or not self._was_made(explanation, ""):
+            return None  # what it rests on was not asked in this run: it would blame what nobody looked at
+        root = self.verdict(explanation.id)
+        return self._blocked_by(check, root) if root.state is not State.OK else None
+
+    def _blocked_by(self, check: Check, root: Verdict) -> Verdict:
+        roots = root.roots if root.state is State.BLOCKED else ((root.id, root.state),)
+        name, state = roots[0]
+        return self._say(check, State.BLOCKED, None, f"blocked by {name}, which is {state}", roots)
 
     def _measured(self, check: Check) -> Verdict:
         verdict = self._attempt(check, self.scene)
@@ -101,10 +111,10 @@ class Judge:
         except Violated as violated:
             return self._say(check, limit.worst, None, str(violated))
         except NoData as nothing:
-            return self._say(check, State.UNKNOWN, None, f"no data: {nothing}")
-        detail = ""
+            return self._explained(check, nothing) or self._say(check, State.UNKNOWN, None, f"no data: {nothing}")
+        detail = contradiction = ""
         if isinstance(found, Measured):
-            detail = found.detail
+            detail, contradiction = found.detail, found.contradiction
             value: object = found.value
         else:
             value = found.raw if isinstance(found, Facts) else found
@@ -112,12 +122,14 @@ class Judge:
             place = f"{found.path} " if isinstance(found, Facts) else "the reading "
             return self._say(check, State.UNKNOWN, None, f"no data: {place}{problem}")
         state = limit.judge(value)
+        if contradiction and state in {State.OK, State.MISSED}:
+            state = limit.mildest
         seen = f"{limit.speak(value)}{f' ({detail})' if detail else ''}"
         if isinstance(value, bool):
             seen = detail or seen
             reason = seen if detail or state is State.OK else f"{seen}; expected {shown(limit.objective.value)}"
         else:
-            reason = seen if state is State.OK else f"{seen}; it should stay {limit}"
+            reason = seen if state is State.OK else f"{seen}; {contradiction or f'it should stay {limit}'}"
         if state is State.PENDING:
             reason += " (not yet for long enough to tell)"
         return self._say(check, state, value, reason)

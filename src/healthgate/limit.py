@@ -148,6 +148,11 @@ class Limit:
         """The worst state this limit can give."""
         return State.CRITICAL if self.critical else State.WARNING if self.warning else State.MISSED
 
+    @property
+    def mildest(self) -> State:
+        """The state of the first alert line, or missed where there is none."""
+        return State.WARNING if self.warning else self.worst
+
     def judge(self, value: object, held: float = 0.0, samples: int = 1) -> State:
         """Return the state of `value`, which has been on its side for `held` seconds and `samples` samples.
 

@@ -20,7 +20,7 @@ from healthgate.nearest import hint
 from healthgate.printable import printable
 from healthgate.secret import SHORTEST, Secret
 from healthgate.state import Floor
-from healthgate.system import Setting, System, Url, convert, describe, settings_of
+from healthgate.system import Setting, StreamUrl, System, Url, convert, describe, settings_of
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -32,7 +32,7 @@ YAML_TAG = "tag:yaml.org,2002:"
 TAGS = {
     YAML_TAG + kind for kind in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "merge", "value")
 }
-TOP_KEYS = ("description", "launch", "thresholds", "fail_on", "labels")
+TOP_KEYS = ("description", "launch", "time_scale", "thresholds", "fail_on", "labels")
 
 
 class ProfileError(Exception):
@@ -58,12 +58,17 @@ class Override:
 
 @dataclass
 class Profile:
-    """One environment. `systems` is filled by `resolve`; absent systems are in none of the mappings."""
+    """One environment. `systems` is filled by `resolve`; absent systems are in none of the mappings.
+
+    `time_scale` is how many seconds of production pass in one second here: 1 everywhere but in a lab that runs
+    its clocks faster.
+    """
 
     name: str
     path: Path
     description: str = ""
     launch: str | None = None
+    time_scale: float = 1.0
     fail_on: Floor | None = None
     labels: dict[str, str] = field(default_factory=dict)
     overrides: dict[str, Override] = field(default_factory=dict)
@@ -287,6 +292,12 @@ class _Reader:
                     profile.fail_on = Floor(floor)
                 else:
                     self._problem(node, f"fail_on is {_seen(floor)}; expected one of {', '.join(Floor)}")
+            elif key == "time_scale":
+                scale = self._scalar(node)
+                if isinstance(scale, int | float) and not isinstance(scale, bool) and 1 <= scale <= LARGEST:
+                    profile.time_scale = float(scale)
+                else:
+                    self._problem(node, f"time_scale is {_seen(scale)}; expected a number, 1 or more")
             elif key in {"description", "launch"}:
                 text = self._scalar(node)
                 if isinstance(text, str) and text.strip():
@@ -424,7 +435,8 @@ class _Reader:
             try:
                 convert(kind, value)
             except ValueError as wrong:
-                seen = "text that is not shown" if kind is Url and set("@?") & set(str(value)) else _seen(value)
+                hidden = kind in (Url, StreamUrl) and set("@?") & set(str(value))
+                seen = "text that is not shown" if hidden else _seen(value)
                 self._add(position, f"{full_name} is {seen}; {wrong}")
 
     def _thresholds(self, profile: Profile, node: yaml.Node) -> None:

@@ -31,6 +31,11 @@ def schema(catalogue: Catalogue) -> dict[str, Any]:
         "properties": {
             "description": {"type": "string"},
             "launch": {"type": "string", "description": "starts the target; prints one JSON object of variables"},
+            "time_scale": {
+                "type": "number",
+                "minimum": 1,
+                "description": "seconds of production that pass in one second here",
+            },
             "fail_on": {"enum": [floor.value for floor in Floor]},
             "labels": {"type": "object", "additionalProperties": {"type": "string"}},
             "thresholds": {

@@ -114,6 +114,7 @@ class Run:
                 observer.close()
             snapshot.requests = observer.cost.requests
             snapshot.connections = observer.cost.connections
+            snapshot.hosts = observer.cost.hosts
             snapshot.duration_s = round(time.monotonic() - began, 3)
         return snapshot
 
@@ -190,7 +191,8 @@ class Run:
     def _judge(self, environment: str, snapshot: Snapshot) -> Judge:
         profile = self.profiles[environment]
         systems = self._systems(profile, snapshot)
-        scene = Scene(environment, systems, snapshot.observations.get(environment, {}))
+        seen = snapshot.observations.get(environment, {})
+        scene = Scene(environment, systems, seen, time_scale=profile.time_scale)
         floor = self.floor_of(environment)
         return Judge(profile, self.catalogue.checks, scene, floor, self.runbooks, f"{self.root}{os.sep}")
 

@@ -65,6 +65,8 @@ class Scene:
     observations: dict[str, Observation]
     reread: str = ""
     """Suffix of the request ids this scene reads: the first answers (none), or those of a repetition."""
+    time_scale: float = 1.0
+    """How many seconds of production pass in one second here: windows and rhythms are that much shorter."""
 
     def observation(self, request: str) -> Observation:
         """Return what `request` brought in the reading this scene shows; one never made is no data."""
@@ -147,11 +149,11 @@ AGAIN = " (again)"
 class Later(Probe):
     """A second read of the same request, once the run's sampling time has passed since the first.
 
-    `after` is another later read that must be complete before this one starts, if a run makes both: two reads
-    of one source around a read of another bracket it.
+    `after` is another probe that must be complete before this one starts, if a run makes both: two reads of one
+    source around a read of another bracket it, and what a request leaves in a log is read after the request.
     """
 
-    def __init__(self, first: Probe, after: "Later | None" = None) -> None:
+    def __init__(self, first: Probe, after: Probe | None = None) -> None:
         super().__init__(first.system, first.proven_by)
         self.first = first
         self.after = after
@@ -294,12 +296,33 @@ class FromProfile(Source):
         return ""
 
 
+class TimeScale(Source):
+    """How many seconds of production pass in one second of this environment (1 where people trade)."""
+
+    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:  # noqa: ARG002
+        return ()
+
+    def value(self, scene: Scene) -> float:
+        return scene.time_scale
+
+    def where(self, systems: Mapping[str, System]) -> str:  # noqa: ARG002
+        return ""
+
+
+TIME_SCALE = TimeScale()
+
+
 @dataclass(frozen=True)
 class Measured:
-    """A computed reading with words that make it understandable: which symbols, which two figures."""
+    """A computed reading with words that make it understandable: which symbols, which two figures.
+
+    `contradiction` says why the claim does not hold although the value alone would pass (a price that is right
+    but old): the state is then at least the mildest alert line of the limit.
+    """
 
     value: float | int | str | bool
     detail: str = ""
+    contradiction: str = ""
 
 
 class Derived(Source):

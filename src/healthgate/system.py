@@ -4,6 +4,7 @@ import math
 import re
 import sys
 from dataclasses import dataclass
+from datetime import date
 from types import UnionType
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -16,6 +17,24 @@ ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 
 class Url(str):
     """An http or https address without credentials, query or trailing slash."""
+
+    __slots__ = ()
+
+
+class StreamUrl(str):
+    """A ws or wss address without credentials, query or trailing slash."""
+
+    __slots__ = ()
+
+
+class FilePattern(str):
+    """The path of files on this machine, where `*` stands for any part of a name."""
+
+    __slots__ = ()
+
+
+class Date(str):
+    """A day, written as 2026-03-02."""
 
     __slots__ = ()
 
@@ -77,6 +96,9 @@ def describe(kind: Any) -> str:
         return f"a mapping, each value {describe(get_args(kind)[1])}"
     return {
         Url: "an address such as https://service.example.com",
+        StreamUrl: "an address such as wss://service.example.com/stream",
+        FilePattern: "the path of files, such as /var/log/service/service.log*",
+        Date: "a day such as 2026-03-02",
         Address: "host:port",
         Duration: "a duration such as 500ms, 2s or 5m",
         Secret: "a secret from the environment, written ${NAME}",
@@ -111,14 +133,27 @@ def convert(kind: Any, value: Any) -> Any:
     elif kind is Secret:
         return Secret(value)
     elif kind is Url:
-        return _url(value)
+        return Url(_url(value, kind, {"http", "https"}))
+    elif kind is StreamUrl:
+        return StreamUrl(_url(value, kind, {"ws", "wss"}))
+    elif kind is FilePattern and value.isprintable():
+        return FilePattern(value)
+    elif kind is Date and _is_day(value):
+        return Date(value)
     elif kind is Address and ADDRESS.fullmatch(value) and 0 < int(value.rpartition(":")[2]) <= 65535:
         return Address(value)
     raise wrong
 
 
-def _url(value: str) -> Url:
-    wrong = ValueError(f"expected {describe(Url)}")
+def _is_day(value: str) -> bool:
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
+def _url(value: str, kind: Any, schemes: set[str]) -> str:
+    wrong = ValueError(f"expected {describe(kind)}")
     if not value.isascii() or not value.isprintable() or " " in value:
         raise wrong
     try:
@@ -130,6 +165,6 @@ def _url(value: str) -> Url:
         raise ValueError("expected an address without credentials; give them as a secret")
     if parts.query or parts.fragment:
         raise ValueError("expected an address that ends before any ? or #")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+    if parts.scheme not in schemes or not parts.hostname or port == 0:
         raise wrong
-    return Url(value.rstrip("/"))
+    return value.rstrip("/")
