@@ -28,29 +28,51 @@ if TYPE_CHECKING:
         seconds,
         shown,
     )
+    from healthgate.probes.files import FileFact, Files, Listing
     from healthgate.probes.http import Answer, Credential, bearer, get
+    from healthgate.probes.log import Line, Log, LogLines
+    from healthgate.probes.port import Port
     from healthgate.probes.redis import NodeAnswer, RedisNodes
+    from healthgate.probes.stream import Heard, Message, Stream
+    from healthgate.probes.token import Claims, Token
     from healthgate.secret import Secret
-    from healthgate.source import FromProfile, Later, Measured, Source, measure
-    from healthgate.system import Address, Duration, System, Url
+    from healthgate.source import TIME_SCALE, FromProfile, Later, Measured, Observation, Source, measure
+    from healthgate.system import Address, Date, Duration, FilePattern, StreamUrl, System, Url
 
 __all__ = [
+    "TIME_SCALE",
     "Address",
     "Answer",
+    "Claims",
     "Credential",
+    "Date",
     "Duration",
     "Facts",
+    "FileFact",
+    "FilePattern",
+    "Files",
     "FromProfile",
+    "Heard",
     "Later",
     "Limit",
+    "Line",
+    "Listing",
+    "Log",
+    "LogLines",
     "Measured",
+    "Message",
     "NoData",
     "NodeAnswer",
+    "Observation",
+    "Port",
     "RedisNodes",
     "Secret",
     "Source",
+    "Stream",
+    "StreamUrl",
     "System",
     "Tier",
+    "Token",
     "Unit",
     "Url",
     "Violated",
@@ -84,11 +106,16 @@ _HOMES = {
         "Limit", "Tier", "Unit", "above", "at_least", "at_most", "bare", "below", "equals", "exactly",
         "megabytes", "ms", "none", "over", "percent", "reaching", "seconds", "shown",
     ),
+    "probes.files": ("FileFact", "Files", "Listing"),
     "probes.http": ("Answer", "Credential", "bearer", "get"),
+    "probes.log": ("Line", "Log", "LogLines"),
+    "probes.port": ("Port",),
     "probes.redis": ("NodeAnswer", "RedisNodes"),
+    "probes.stream": ("Heard", "Message", "Stream"),
+    "probes.token": ("Claims", "Token"),
     "secret": ("Secret",),
-    "source": ("FromProfile", "Later", "Measured", "Source", "measure"),
-    "system": ("Address", "Duration", "System", "Url"),
+    "source": ("FromProfile", "Later", "Measured", "Observation", "Source", "TIME_SCALE", "measure"),
+    "system": ("Address", "Date", "Duration", "FilePattern", "StreamUrl", "System", "Url"),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -42,10 +42,14 @@ class Task:
 
 @dataclass
 class Cost:
-    """What a run asked of its targets."""
+    """What a run asked of its targets: what is read on this machine costs nobody anything.
+
+    `hosts` has the connections by environment and host.
+    """
 
     requests: int = 0
     connections: int = 0
+    hosts: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 class _Host:
@@ -148,8 +152,12 @@ class Observer:
             return  # given up before it came back
         running.discard(task)
         task.observation = observation
-        self.cost.requests += 1
-        self.cost.connections += observation.connections
+        host = task.request.host
+        if host:
+            self.cost.requests += 1
+            self.cost.connections += observation.connections
+            hosts = self.cost.hosts.setdefault(task.environment, {})
+            hosts[host] = hosts.get(host, 0) + observation.connections
 
     def _patience(self, running: set[Task], pending: list[Task]) -> float:
         now = time.monotonic()

@@ -413,6 +413,7 @@ class Session:
             selected=len(self.selected),
             executed=len(self.selected) - len(self.lost()),
             requests=snapshot.requests if snapshot and not self.run.replayed else 0,
+            connections=snapshot.hosts if snapshot and not self.run.replayed else {},
             version=__version__,
         )
         self._try_to_write(base / option.results, lambda path: results.write(path, facts, self.verdicts, snapshot))

@@ -28,6 +28,7 @@ class Snapshot:
     settings: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     requests: int = 0
     connections: int = 0
+    hosts: dict[str, dict[str, int]] = field(default_factory=dict)
     duration_s: float = 0.0
 
     def remember_settings(self, environment: str, systems: dict[str, System]) -> None:
@@ -44,6 +45,7 @@ class Snapshot:
             "taken": self.taken,
             "requests": self.requests,
             "connections": self.connections,
+            "hosts": self.hosts,
             "duration_s": self.duration_s,
             "settings": self.settings,
             "observations": {
@@ -64,6 +66,7 @@ class Snapshot:
                 taken=float(record["taken"]),
                 requests=int(record["requests"]),
                 connections=int(record["connections"]),
+                hosts=dict(record.get("hosts", {})),
                 duration_s=float(record["duration_s"]),
                 settings=dict(record["settings"]),
             )

@@ -86,7 +86,16 @@ def tls_context() -> ssl.SSLContext:
 def connect(host: str, port: int, seconds: float, budget: int) -> BoundedSocket:
     """Return a connected socket bound to `seconds` in all and `budget` bytes; OSError where that fails."""
     ends = time.monotonic() + seconds
-    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return connect_to(resolve(host, port), ends, budget)
+
+
+def resolve(host: str, port: int) -> list[Any]:
+    """Return what `host` resolves to, as socket.getaddrinfo gives it; nothing can interrupt it."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def connect_to(addresses: list[Any], ends: float, budget: int) -> BoundedSocket:
+    """Return a socket connected to the first address that answers before `ends` (monotonic seconds)."""
     failure: OSError | None = None
     for i, (family, kind, protocol, _, address) in enumerate(addresses):
         sock = BoundedSocket(family, kind, protocol)
@@ -100,7 +109,7 @@ def connect(host: str, port: int, seconds: float, budget: int) -> BoundedSocket:
             failure = error
         else:
             return sock
-    raise failure or OSError(f"no address for {host}")
+    raise failure or OSError("the name has no address")
 
 
 def secured(sock: BoundedSocket, host: str) -> BoundedTLSSocket:
@@ -112,6 +121,14 @@ def secured(sock: BoundedSocket, host: str) -> BoundedTLSSocket:
     wrapped.settimeout(wrapped.left())
     wrapped.do_handshake()
     return wrapped
+
+
+def host_and_port(rest: str, default: int) -> tuple[str, int]:
+    """Return host and port of what stands between the scheme and the path of an address."""
+    host, separator, port = rest.rpartition(":")
+    if separator and port.isdigit():
+        return host.strip("[]"), int(port)
+    return rest.strip("[]"), default
 
 
 def explain(error: BaseException, host: str, seconds: float, received: int = 0) -> tuple[str, str]:

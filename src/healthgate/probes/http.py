@@ -141,6 +141,13 @@ class Answer:
         return int(self.facts["code"])
 
     @property
+    def request_id(self) -> str:
+        """What the request was sent under, as X-Request-Id; NoData if there was no answer."""
+        if "request_id" not in self.facts:
+            raise NoData(self.error)
+        return str(self.facts["request_id"])
+
+    @property
     def flaw(self) -> str | None:
         """Why the body is not usable as JSON, or None."""
         flaw = self.facts.get("flaw")
@@ -236,7 +243,7 @@ class HttpRequest:
         from healthgate.probes import bounded  # noqa: PLC0415
 
         scheme, _, rest = self.host.partition("://")
-        host, port = _host_and_port(rest, 443 if scheme == "https" else 80)
+        host, port = bounded.host_and_port(rest, 443 if scheme == "https" else 80)
         budget = self.body_limit + HEADERS_BUDGET
         sock: Any = bounded.connect(host, port, self._left(began), budget)
         if scheme == "https":
@@ -254,11 +261,12 @@ class HttpRequest:
     def _exchange(self, connection: Any, redactor: Redactor) -> tuple[dict[str, Any], int]:
         import http.client  # noqa: PLC0415
 
+        request_id = secrets.token_hex(8)
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": f"healthgate/{__version__}",
-            "X-Request-Id": secrets.token_hex(8),
+            "X-Request-Id": request_id,
         }
         if self.secret is not None:
             headers["Authorization"] = f"Bearer {self.secret.reveal()}"
@@ -266,7 +274,7 @@ class HttpRequest:
         connection.request(self.method, (f"/{base}" if base else "") + self.path, headers=headers)
         response = connection.getresponse()
         kind = redactor.text(response.getheader("Content-Type") or "text/plain").partition(";")[0].strip().lower()
-        facts = {"code": response.status, "type": kind}
+        facts = {"code": response.status, "type": kind, "request_id": request_id}
         if location := response.getheader("Location"):
             facts["location"] = printable(redactor.text(location), 80)
         declared = response.getheader("Content-Length") or ""
@@ -341,13 +349,6 @@ def _depth(text: str) -> int:
         elif c in "]}":
             depth -= 1
     return deepest
-
-
-def _host_and_port(rest: str, default: int) -> tuple[str, int]:
-    host, separator, port = rest.rpartition(":")
-    if separator and port.isdigit():
-        return host.strip("[]"), int(port)
-    return rest.strip("[]"), default
 
 
 def _has_something_to_say(connection: Any) -> bool:

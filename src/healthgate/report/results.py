@@ -15,7 +15,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What is said about the run itself; `started` in seconds since 1970."""
+    """What is said about the run itself; `started` in seconds since 1970, connections by environment and host."""
 
     id: str
     started: float
@@ -26,6 +26,7 @@ class RunFacts:
     selected: int
     executed: int
     requests: int
+    connections: dict[str, dict[str, int]]
     version: str
 
 

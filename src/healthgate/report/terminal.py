@@ -107,8 +107,7 @@ def closing(ending: Ending) -> list[str]:
     told = ", ".join(f"{n} {state}" for state, n in counts if n) or "no verdicts"
     executed = ending.selected - len(ending.lost)
     lines.append(f"{told} · {ending.selected} selected, {executed} executed · fails on {', '.join(ending.floors)}")
-    if ending.cost:
-        lines.append(ending.cost)
+    lines += ending.cost.splitlines()
     lines.append(f"results: {ending.results} · exit code {ending.exit_code}")
     return lines
 
@@ -120,7 +119,11 @@ def cost(snapshot: Snapshot | None, replayed: Snapshot | None) -> str:
     if snapshot is None:
         return ""
     s = snapshot
-    return f"asked {s.requests} requests over {s.connections} connections in {s.duration_s:.2f} s"
+    told = [f"asked {s.requests} requests over {s.connections} connections in {s.duration_s:.2f} s"]
+    for environment, hosts in s.hosts.items():
+        several = ", ".join(f"{host} {connections}" for host, connections in sorted(hosts.items()))
+        told.append(f"connections of {environment}: {several}")
+    return "\n".join(told)
 
 
 def trouble(ending: Ending) -> list[str]:

@@ -1,0 +1,110 @@
+"""Files on this machine: which there are, how large and how old. Nothing in them is read."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from healthgate.facts import NoData
+from healthgate.probes.log import files_of, unreadable
+from healthgate.secret import Redactor, Secret
+from healthgate.source import Observation, Probe, Request, Scene
+from healthgate.system import FilePattern, System
+
+
+class Files(Probe):
+    """The files at the path in a setting."""
+
+    def __init__(self, system: type[System], *, path: str, explained_by: str | None = None) -> None:
+        super().__init__(system, None)
+        self.path = path
+        self.explained_by = explained_by
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.path,)
+
+    @property
+    def id(self) -> str:
+        """The name of this request within an environment."""
+        return f"{self.system.name} files of {self.path}"
+
+    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
+        return [self.id]
+
+    def requests(self, settings: Any) -> list[Request]:
+        return [FilesRequest(self.id, getattr(settings, self.path), settings.deadline)]
+
+    def value(self, scene: Scene) -> "Listing":
+        observation = scene.observation(self.id)
+        if observation.status != "answered":
+            raise NoData(observation.error or "", self.explained_by)
+        return Listing(observation)
+
+    def where(self, systems: Mapping[str, System]) -> str:
+        return f"files {getattr(self.settings(systems), self.path)}"
+
+
+@dataclass(frozen=True)
+class FileFact:
+    """One file: its name, its size in bytes, and when it was last written, in seconds since 1970."""
+
+    name: str
+    size: int
+    written: float
+
+
+class Listing:
+    """The files there are, the newest first, and what all files of their folder come to, in bytes."""
+
+    def __init__(self, observation: Observation) -> None:
+        self.at = observation.at
+        self.files = [FileFact(*one) for one in observation.facts["files"]]
+        self.folder_size = int(observation.facts["folder_size"])
+
+    def days_old(self, file: FileFact) -> float:
+        """Return how many days ago a file was last written."""
+        return (self.at - file.written) / 86_400
+
+
+@dataclass(frozen=True)
+class FilesRequest:
+    """One look; `deadline` in seconds."""
+
+    id: str
+    pattern: FilePattern
+    deadline: float
+
+    @property
+    def host(self) -> str:
+        """Nowhere: it is looked at on this machine."""
+        return ""
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Nothing is sent."""
+        return ()
+
+    def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
+        """Look at the files and at the folders they are in."""
+        began = time.monotonic()
+        facts: dict[str, Any] = {}
+        status, error = "answered", None
+        try:
+            paths = files_of(self.pattern)
+            files = [[path.name, found.st_size, found.st_mtime] for path in paths if (found := _look(path))]
+            folders = {path.parent for path in paths}
+            sizes = [found.st_size for folder in folders for path in folder.iterdir() if (found := _look(path))]
+            facts = redactor.content({"files": files, "folder_size": sum(sizes)})
+        except OSError as problem:
+            status, error = unreadable(problem, self.pattern)
+        elapsed = round((time.monotonic() - began) * 1000, 3)
+        return Observation(self.id, status, time.time(), elapsed, 0, error, facts), None
+
+
+def _look(path: Path) -> Any:
+    try:
+        return path.stat() if path.is_file() else None
+    except FileNotFoundError:
+        return None  # rotated away meanwhile

@@ -1,0 +1,424 @@
+"""Log files: read once, backward from the end, no further than needed, for lines that mean something.
+
+A line begins with its moment in ISO 8601; a line without one has the moment of the line above it. What cannot
+be said for certain is no data: an empty log, one that nobody writes any more, one that does not reach back far
+enough.
+"""
+
+import errno
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from healthgate.duration import spoken
+from healthgate.facts import NoData, iso_moment
+from healthgate.printable import printable
+from healthgate.secret import Redactor, Secret
+from healthgate.source import Observation, Probe, Request, Scene
+from healthgate.system import FilePattern, System
+
+MOST_BYTES = 64_000_000
+"""Bytes read of all files of one log together."""
+
+MOST_FILES = 10_000
+"""Files of one log."""
+
+KEPT_LINES = 500
+"""Lines kept of one kind, the newest; all are counted."""
+
+BLOCK = 1_000_000
+LONGEST_LINE = 100_000
+LITERAL = re.compile(r"[^\\^$.|?*+()\[\]{}]+")
+STAMP_WITHIN = 40
+"""Characters at the beginning of a line in which its moment stands."""
+
+
+class LogLines(Probe):
+    """The lines of the log at the path in a setting, current and rotated files together.
+
+    `kinds` are the lines looked for: a regular expression by name, each beginning with plain text. Reading goes
+    back `reach` seconds, and further until a line of kind `since` was found, if one is named (the first line of
+    a process). `explained_by` is the check that tells best that the log cannot be read.
+    """
+
+    def __init__(
+        self,
+        system: type[System],
+        *,
+        path: str,
+        kinds: Mapping[str, str],
+        reach: float,
+        since: str | None = None,
+        explained_by: str | None = None,
+    ) -> None:
+        super().__init__(system, None)
+        self.explained_by = explained_by
+        self.path = path
+        self.kinds = {name: (literal_of(pattern), pattern) for name, pattern in kinds.items()}
+        self.reach = reach
+        self.since = since
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.path,)
+
+    @property
+    def id(self) -> str:
+        """The name of this request within an environment."""
+        return f"{self.system.name} {self.path}"
+
+    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
+        return [self.id]
+
+    def requests(self, settings: Any) -> list[Request]:
+        pattern = getattr(settings, self.path)
+        return [LogRequest(self.id, pattern, self.kinds, self.reach, self.since, settings.deadline)]
+
+    def value(self, scene: Scene) -> "Log":
+        log = Log(scene.observation(self.id))
+        if log.status != "answered":
+            raise NoData(log.error, self.explained_by)
+        return log
+
+    def where(self, systems: Mapping[str, System]) -> str:
+        return f"log {getattr(self.settings(systems), self.path)}"
+
+
+def literal_of(pattern: str) -> str:
+    """Return the plain text `pattern` begins with; ValueError if it is too short to find lines by."""
+    re.compile(pattern)
+    found = LITERAL.match(pattern)
+    literal = found[0] if found else ""
+    if found and pattern[found.end() : found.end() + 1] in set("?*{"):
+        literal = literal[:-1]
+    if len(literal) < 4 or "|" in re.sub(r"\(.*\)", "", pattern):
+        raise ValueError(f"{pattern!r} does not begin with plain text that lines could be found by")
+    return literal
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a kind: when it was written (seconds since 1970), and the named groups of its expression."""
+
+    at: float
+    groups: Mapping[str, str]
+
+
+class Log:
+    """What was read of a log. `status` and `error` as in Observation."""
+
+    def __init__(self, observation: Observation) -> None:
+        self.status = observation.status
+        self.error = observation.error or ""
+        self.at = observation.at
+        self.facts = observation.facts
+
+    @property
+    def newest(self) -> float:
+        """When the newest line was written, in seconds since 1970."""
+        return float(self.facts["newest"])
+
+    @property
+    def oldest(self) -> float:
+        """When the oldest line that was read was written, in seconds since 1970."""
+        return float(self.facts["oldest"])
+
+    def count(self, kind: str) -> int:
+        """How many lines of a kind there are as far back as was read."""
+        return int(self.facts["kinds"][kind]["count"])
+
+    def lines(self, kind: str) -> list[Line]:
+        """Return the newest lines of a kind (at most 500), the newest first."""
+        return [Line(at, groups) for at, groups in self.facts["kinds"][kind]["lines"]]
+
+    def within(self, kind: str, seconds: float) -> int:
+        """Return how many lines of a kind are at most `seconds` old; NoData if the log cannot tell.
+
+        Lines that were found are a proof whatever the rest of the log may hold; none found is only believed
+        of a log that reaches back that far.
+        """
+        since = self.at - seconds
+        lines = self.lines(kind)
+        found = sum(line.at >= since for line in lines)
+        if found == len(lines) and self.count(kind) > found:
+            return self.count(kind)
+        if not found:
+            self.reaches(since)
+        return found
+
+    def reaches(self, moment: float) -> None:
+        """Pass if everything since `moment` was read; NoData says how far back the log reaches."""
+        if self.oldest > moment and not self.facts["from_birth"]:
+            reason = self.facts["stopped"] or f"the log begins {spoken(round(self.at - self.oldest))} ago"
+            raise NoData(f"{reason}, which does not reach back {spoken(round(self.at - moment))}")
+
+    def written_within(self, seconds: float) -> None:
+        """Pass if some line is at most `seconds` old; NoData if nobody seems to write this log any more."""
+        age = self.at - self.newest
+        if age > seconds:
+            raise NoData(f"the newest line of the log is {spoken(round(age))} old: nobody seems to write it any more")
+
+
+@dataclass(frozen=True)
+class LogRequest:
+    """One reading; `reach` and `deadline` in seconds."""
+
+    id: str
+    pattern: FilePattern
+    kinds: Mapping[str, tuple[str, str]]
+    reach: float
+    since: str | None
+    deadline: float
+
+    @property
+    def host(self) -> str:
+        """Nowhere: it is read on this machine."""
+        return ""
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Nothing is sent."""
+        return ()
+
+    def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
+        """Read the log; its files are closed in every case."""
+        began, now = time.monotonic(), time.time()
+        reading = _Reading(self, now, began + self.deadline)
+        status, error = "answered", None
+        try:
+            reading.read()
+            if reading.newest is None:
+                status, error = reading.nothing()
+        except OSError as problem:
+            status, error = unreadable(problem, self.pattern)
+        facts = redactor.content(reading.facts()) if status == "answered" else {}
+        elapsed = round((time.monotonic() - began) * 1000, 3)
+        return Observation(self.id, status, time.time(), elapsed, reading.taken, error, facts), None
+
+
+def unreadable(problem: OSError, pattern: str) -> tuple[str, str]:
+    """Return one word and one phrase for why files could not be read."""
+    path = printable(problem.filename or pattern, 200)
+    if isinstance(problem, FileNotFoundError):
+        return "missing", f"there is no file {path}"
+    if isinstance(problem, PermissionError):
+        return "forbidden", f"{path} may not be read by this user"
+    return "unreadable", f"{path} cannot be read: {printable(problem.strerror or problem)}"
+
+
+def files_of(pattern: str) -> list[Path]:
+    """Return the files at a path in which `*` may stand, the newest first; FileNotFoundError if there are none."""
+    from glob import iglob  # noqa: PLC0415 (only runs with logs pay for it)
+    from itertools import islice  # noqa: PLC0415
+
+    found = [Path(name) for name in islice(iglob(pattern), MOST_FILES)]  # noqa: PTH207 (pathlib takes no absolute one)
+    dated = []
+    for path in found:
+        try:
+            if path.is_file():
+                dated.append((path.stat().st_mtime, path))
+        except FileNotFoundError:
+            continue  # rotated away meanwhile
+    if not dated:
+        raise FileNotFoundError(2, "there is no such file", pattern)
+    return [path for _, path in sorted(dated, reverse=True)]
+
+
+@dataclass
+class _Reading:
+    request: LogRequest
+    now: float
+    ends: float
+    taken: int = 0
+    newest: float | None = None
+    oldest: float | None = None
+    stopped: str | None = None
+    looked_back: bool = False
+    bytes_seen: int = 0
+    found: dict[str, list[tuple[float, dict[str, str]]]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    patterns: dict[str, tuple[bytes, re.Pattern[str]]] = field(default_factory=dict)
+    undated: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.patterns = {
+            name: (literal.encode(), re.compile(pattern)) for name, (literal, pattern) in self.request.kinds.items()
+        }
+
+    def read(self) -> None:
+        """Read file after file, the newest first, each backward, until nothing further back is wanted."""
+        seen: set[tuple[int, int]] = set()
+        for path in files_of(self.request.pattern):
+            try:
+                with path.open("rb") as file:
+                    status = os.fstat(file.fileno())
+                    if (status.st_dev, status.st_ino) in seen:
+                        continue  # it was rotated between two looks
+                    seen.add((status.st_dev, status.st_ino))
+                    self.bytes_seen += status.st_size
+                    for block in self._blocks(file, status.st_size):
+                        self._take(block)
+                        if self._is_enough():
+                            return
+                        if self.stopped:
+                            return
+            except FileNotFoundError:
+                continue  # rotated away meanwhile
+        self.looked_back = True
+
+    def nothing(self) -> tuple[str, str]:
+        """Return one word and one phrase for a log in which there was no line with a moment."""
+        if self.stopped:
+            return "oversized", f"{self.stopped}, and none of it is a line that begins with its time"
+        if not self.bytes_seen:
+            return "empty", f"{printable(self.request.pattern, 200)} is empty"
+        return "malformed", f"no line of {printable(self.request.pattern, 200)} begins with its time"
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was found, as plain JSON values."""
+        for name, groups in self.undated:
+            self._note(name, self.oldest or 0.0, groups)
+        births = self.found.get(self.request.since or "", [])
+        return {
+            "newest": self.newest,
+            "oldest": self.oldest,
+            "from_birth": self.looked_back and bool(births) and births[-1][0] <= (self.oldest or 0.0),
+            "stopped": self.stopped,
+            "kinds": {
+                name: {"count": self.counts.get(name, 0), "lines": self.found.get(name, [])} for name in self.patterns
+            },
+        }
+
+    def _is_enough(self) -> bool:
+        since = self.request.since
+        far_enough = self.oldest is not None and self.oldest < self.now - self.request.reach
+        return far_enough and (since is None or bool(self.counts.get(since)))
+
+    def _blocks(self, file: Any, size: int) -> Iterator[bytes]:
+        """Yield whole lines, from the end to the beginning; holes of a sparse file are passed over."""
+        rest = b""
+        for start, end in reversed(list(extents(file, size))):
+            at = end
+            while at > start:
+                if self.taken >= MOST_BYTES:
+                    self.stopped = f"only the last {self.taken // 1_000_000} MB were read"
+                elif time.monotonic() > self.ends:
+                    self.stopped = f"only {self.taken // 1_000_000} MB could be read in {spoken(self.request.deadline)}"
+                if self.stopped:
+                    return
+                step = min(BLOCK, at - start)
+                file.seek(at - step)
+                data = file.read(step)
+                self.taken += len(data)
+                at -= step
+                joined = data + rest
+                head, newline, lines = joined.partition(b"\n")
+                if at > start and newline and len(head) <= LONGEST_LINE:
+                    rest = head + newline
+                    yield lines
+                elif at > start and len(joined) <= LONGEST_LINE:
+                    rest = joined
+                else:
+                    rest = b""
+                    yield joined
+        if rest:
+            yield rest
+
+    def _take(self, block: bytes) -> None:
+        # newest first: so that what is kept of each kind is the newest
+        stamps = _Stamps(block)
+        hits: list[tuple[int, str, dict[str, str]]] = []
+        for name, (literal, pattern) in self.patterns.items():
+            at = block.find(literal)
+            while at >= 0:
+                begin, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
+                end = len(block) if end < 0 else end
+                line = block[begin : min(end, begin + LONGEST_LINE)].decode(errors="replace")
+                if match := pattern.search(line):
+                    hits.append((begin, name, match.groupdict()))
+                at = block.find(literal, end)
+        last, first = stamps.last(), stamps.first()
+        if last is not None and first is not None:
+            self.newest = last if self.newest is None else max(self.newest, last)
+            self.oldest = first if self.oldest is None else min(self.oldest, first)
+            for name, groups in self.undated:
+                self._note(name, last, groups)
+            self.undated = []
+        dated: list[tuple[float | None, str, dict[str, str]]] = []
+        for begin, name, groups in sorted(hits, key=lambda hit: hit[0]):
+            dated.append((stamps.of_line(begin), name, groups))
+        for moment, name, groups in reversed(dated):
+            if moment is None:
+                self.undated.append((name, groups))
+            else:
+                self._note(name, moment, groups)
+
+    def _note(self, name: str, moment: float, groups: dict[str, str]) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+        kept = self.found.setdefault(name, [])
+        if len(kept) < KEPT_LINES:
+            kept.append((moment, {k: v for k, v in groups.items() if v is not None}))
+
+
+def extents(file: Any, size: int) -> Iterator[tuple[int, int]]:
+    """Yield where a file holds data: all of it, or the parts between the holes of a sparse one."""
+    at = 0
+    while at < size:
+        try:
+            start = os.lseek(file.fileno(), at, os.SEEK_DATA)
+            end = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+        except OSError as problem:
+            if problem.errno != errno.ENXIO:  # this file system does not tell
+                yield at, size
+            return  # nothing but a hole follows
+        yield start, min(end, size)
+        at = end
+
+
+class _Stamps:
+    """The moments at which the lines of one block were written. Lines are asked for in their order."""
+
+    def __init__(self, block: bytes) -> None:
+        self.block = block
+        self._known: tuple[int, float | None] = (-1, None)
+
+    def of_line(self, begin: int) -> float | None:
+        """Return the moment of the line at `begin`, or of the nearest one above it that has one."""
+        floor, known = self._known
+        at = begin
+        while at > floor:
+            moment = self._at(at)
+            if moment is not None:
+                known = moment
+                break
+            at = self.block.rfind(b"\n", 0, at - 1) + 1 if at > 0 else -1
+        self._known = (begin, known)
+        return known
+
+    def last(self) -> float | None:
+        """Return the moment of the last line that has one."""
+        at = len(self.block.rstrip(b"\n"))
+        while at > 0:
+            at = self.block.rfind(b"\n", 0, at)
+            moment = self._at(at + 1)
+            if moment is not None:
+                return moment
+        return None
+
+    def first(self) -> float | None:
+        """Return the moment of the first line that has one."""
+        at = 0
+        while at < len(self.block):
+            moment = self._at(at)
+            if moment is not None:
+                return moment
+            at = self.block.find(b"\n", at) + 1 or len(self.block)
+        return None
+
+    def _at(self, begin: int) -> float | None:
+        stamp = self.block[begin : begin + STAMP_WITHIN].lstrip(b"\0").split(b" ", 1)[0]
+        return iso_moment(stamp.decode(errors="replace")) if stamp[:2].isdigit() else None

@@ -1,0 +1,462 @@
+"""WebSocket: one connection that is opened step by step, listened to for a while, and closed in every outcome."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from healthgate.facts import Facts, NoData
+from healthgate.printable import printable
+from healthgate.secret import Redactor, Secret
+from healthgate.source import Derived, Observation, Probe, Request, Scene, Source
+from healthgate.system import StreamUrl, System
+from healthgate.version import __version__
+
+STEPS = ("resolve", "connect", "upgrade", "ping")
+"""What it takes to have a stream, in this order."""
+
+PONG_WITHIN = 1.0
+"""Seconds the answer to a ping is waited for, at least."""
+
+CLOSE_WITHIN = 0.25
+"""Seconds the other side is given to answer the closing of a stream."""
+
+LARGEST_MESSAGE = 1_000_000
+"""Bytes one message may have."""
+
+CHUNK = 65_536
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message as it came: text or bytes, and when it was complete, in seconds since 1970."""
+
+    at: float
+    content: str | bytes
+
+    def json(self) -> Facts:
+        """Return the message as JSON; NoData if it is none."""
+        try:
+            return Facts(json.loads(self.content, parse_constant=str))
+        except (ValueError, RecursionError):
+            raise NoData("the message is not JSON") from None
+
+
+Enough = Callable[[Message], bool]
+"""Told every message as it comes; says whether what has come is enough."""
+
+
+def _never() -> Enough:
+    return lambda _: False
+
+
+class Stream(Probe):
+    """A WebSocket connection of a system whose settings have its address in `url`.
+
+    Once open, it sends `opening` (text messages) and a ping, and listens until `enough` says so, until `most`
+    messages have come or for `listen` seconds (a number, or the name of a setting that holds it). `explained_by`
+    is the check that tells best that the stream cannot be had.
+    """
+
+    def __init__(
+        self,
+        system: type[System],
+        *,
+        url: str,
+        listen: float | str,
+        most: int,
+        opening: tuple[str, ...] = (),
+        enough: Callable[[], Enough] = _never,
+        explained_by: str | None = None,
+    ) -> None:
+        super().__init__(system, None)
+        self.explained_by = explained_by
+        self.url = url
+        self.listen = listen
+        self.most = most
+        self.opening = opening
+        self.enough = enough
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.url,)
+
+    @property
+    def id(self) -> str:
+        """The name of this request within an environment."""
+        return f"{self.system.name} {self.url.removesuffix('_url')}"
+
+    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
+        return [self.id]
+
+    def requests(self, settings: Any) -> list[Request]:
+        return [
+            StreamRequest(
+                self.id,
+                getattr(settings, self.url),
+                settings.deadline,
+                self.seconds(settings),
+                self.most,
+                settings.body_limit,
+                self.opening,
+                self.enough,
+            )
+        ]
+
+    def seconds(self, settings: System) -> float:
+        """Return how long the stream is listened to at most, in seconds."""
+        return float(getattr(settings, self.listen) if isinstance(self.listen, str) else self.listen)
+
+    def value(self, scene: Scene) -> "Heard":
+        heard = Heard(scene.observation(self.id))
+        if heard.status != "answered":
+            raise NoData(heard.error, self.explained_by)
+        return heard
+
+    def where(self, systems: Mapping[str, System]) -> str:
+        return f"stream {getattr(self.settings(systems), self.url)}"
+
+    @property
+    def outcome(self) -> Source:
+        """How the connection went, open or not: what was Heard in any case."""
+        return StreamOutcome(self)
+
+
+class StreamOutcome(Derived):
+    """How a connection went. It does not require what the stream is proven by: it is what the proof reads."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(lambda heard: heard, (stream,))
+        self.stream = stream
+
+    def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
+    def value(self, scene: Scene) -> "Heard":
+        return Heard(scene.observation(self.stream.id))
+
+
+class Heard:
+    """What one connection brought. `status` and `error` as in Observation: answered means that it was open."""
+
+    def __init__(self, observation: Observation) -> None:
+        self.status = observation.status
+        self.error = observation.error or ""
+        self.facts = observation.facts
+
+    @property
+    def steps(self) -> dict[str, float]:
+        """Milliseconds each step took that succeeded, in their order."""
+        return dict(self.facts.get("steps", {}))
+
+    @property
+    def failed_step(self) -> str | None:
+        """The first step that did not succeed; None if all did, or if it cannot be told."""
+        missing = [step for step in STEPS if step not in self.steps]
+        return missing[0] if missing and "steps" in self.facts else None
+
+    @property
+    def code(self) -> int | None:
+        """The HTTP status with which the upgrade was refused, if it was."""
+        code = self.facts.get("code")
+        return int(code) if code is not None else None
+
+    @property
+    def count(self) -> int:
+        """How many messages came."""
+        return int(self.facts.get("count", 0))
+
+    @property
+    def listened_s(self) -> float:
+        """Seconds between the opening and the end of listening."""
+        return float(self.facts.get("listened_s", 0.0))
+
+    @property
+    def ended(self) -> str:
+        """Why listening ended: enough, time, most, closed, reset, oversized or malformed."""
+        return str(self.facts.get("ended", ""))
+
+    @property
+    def ending(self) -> str:
+        """Why listening ended, in words."""
+        return str(self.facts.get("ending", self.error))
+
+    @property
+    def first_message_ms(self) -> float | None:
+        """Milliseconds from the opening to the first message, if one came."""
+        found = self.facts.get("first_message_ms")
+        return float(found) if found is not None else None
+
+    @property
+    def largest_gap_ms(self) -> float | None:
+        """The longest silence while listening, the ones before the first and after the last message included."""
+        found = self.facts.get("largest_gap_ms")
+        return float(found) if found is not None else None
+
+    @property
+    def messages(self) -> list[Message]:
+        """The messages, in the order in which they came."""
+        return [
+            Message(one["at"], one["text"] if "text" in one else base64.b64decode(one["binary"]))
+            for one in self.facts.get("messages", [])
+        ]
+
+
+@dataclass(frozen=True)
+class StreamRequest:
+    """One connection with everything it needs; times in seconds, `budget` in bytes."""
+
+    id: str
+    url: StreamUrl
+    open_within: float
+    listen: float
+    most: int
+    budget: int
+    opening: tuple[str, ...]
+    enough: Callable[[], Enough]
+
+    @property
+    def host(self) -> str:
+        """Scheme, host and port."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}"
+
+    @property
+    def deadline(self) -> float:
+        """Seconds from the first step to the closing."""
+        return self.open_within + max(self.listen, PONG_WITHIN) + CLOSE_WITHIN
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Nothing it sends is secret."""
+        return ()
+
+    def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
+        """Connect, listen and close; a stream is never kept."""
+        began = time.monotonic()
+        listening = _Listening(self, redactor)
+        status, error = "answered", None
+        try:
+            listening.open(began)
+            listening.listen()
+        except Exception as problem:
+            status, error = listening.explain(problem)
+        finally:
+            listening.close()
+        elapsed = round((time.monotonic() - began) * 1000, 3)
+        received = getattr(listening.sock, "taken", 0)
+        opened = int(listening.sock is not None)
+        return Observation(self.id, status, time.time(), elapsed, received, error, listening.facts(), opened), None
+
+
+@dataclass
+class _Listening:
+    request: StreamRequest
+    redactor: Redactor
+    steps: dict[str, float] = field(default_factory=dict)
+    kept: list[Message] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
+    binary: bool = False
+    sock: Any = None
+    protocol: Any = None
+    code: int | None = None
+    opened: float = 0.0
+    gaps: list[float] = field(default_factory=list)
+    ended: str = ""
+    ending: str = ""
+    pinged: float = 0.0
+
+    def open(self, began: float) -> None:
+        """Take the steps to an open stream one by one; the error of the first that fails is raised."""
+        from websockets.client import ClientProtocol  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from websockets.uri import parse_uri  # noqa: PLC0415
+
+        from healthgate.probes import bounded  # noqa: PLC0415
+
+        ends = began + self.request.open_within
+        scheme, _, rest = self.request.url.partition("://")
+        host, port = bounded.host_and_port(rest.partition("/")[0], 443 if scheme == "wss" else 80)
+        addresses = bounded.resolve(host, port)
+        self._reached("resolve", began)
+        began = time.monotonic()
+        self.sock = bounded.connect_to(addresses, ends, self.request.budget)
+        self._reached("connect", began)
+        began = time.monotonic()
+        if scheme == "wss":
+            self.sock = bounded.secured(self.sock, host)
+        self.protocol = ClientProtocol(parse_uri(self.request.url), max_size=LARGEST_MESSAGE)
+        request = self.protocol.connect()
+        request.headers["User-Agent"] = f"healthgate/{__version__}"
+        self.protocol.send_request(request)
+        self._send()
+        while self.protocol.state.name == "CONNECTING" and self.protocol.handshake_exc is None:
+            self._receive()
+        if self.protocol.handshake_exc is not None:
+            raise self.protocol.handshake_exc
+        self._reached("upgrade", began)
+
+    def listen(self) -> None:
+        """Listen until it is enough; whatever ends it, what was heard stays."""
+        from healthgate.probes import bounded  # noqa: PLC0415
+
+        self.opened = last = time.monotonic()
+        for text in self.request.opening:
+            self.protocol.send_text(text.encode())
+        self.protocol.send_ping(b"healthgate")
+        self.pinged = self.opened
+        enough, satisfied = self.request.enough(), False
+        ends = self.opened + self.request.listen
+        pong_by = self.opened + PONG_WITHIN
+        try:
+            self._send()
+            while not self.ended:
+                for message in self._messages():
+                    now = time.monotonic()
+                    self.gaps.append(now - last)
+                    last = now
+                    self.kept.append(message)
+                    satisfied = satisfied or enough(message)
+                    if len(self.kept) >= self.request.most:
+                        break
+                now = time.monotonic()
+                if self.protocol.close_rcvd is not None:
+                    self._end("closed", self._closed())
+                elif self.protocol.parser_exc is not None:
+                    self._broken(self.protocol.parser_exc)
+                elif self.protocol.eof_sent or self.protocol.state.name == "CLOSED":
+                    self._end("reset", "the server cut the connection off without closing the stream")
+                elif (satisfied or len(self.kept) >= self.request.most) and ("ping" in self.steps or now >= pong_by):
+                    self._end("enough" if satisfied else "most", "enough had come")
+                elif now >= ends and ("ping" in self.steps or now >= pong_by):
+                    self._end("time", "the time was up")
+                else:
+                    only_the_pong = satisfied or len(self.kept) >= self.request.most or now >= ends
+                    self._wait((pong_by if only_the_pong else ends) - now)
+        except bounded.OversizedError:
+            self._end("oversized", f"more than {self.request.budget} bytes came")
+        except OSError as problem:
+            self._end("reset", bounded.explain(problem, self.request.host, self.request.listen)[1])
+        self.gaps.append(time.monotonic() - last)
+
+    def close(self) -> None:
+        """Close the stream and the connection, whatever state they are in."""
+        if self.sock is None:
+            return
+        try:
+            if self.protocol is not None and self.protocol.state.name == "OPEN":
+                self.protocol.send_close(1000)
+                self.sock.bound(CLOSE_WITHIN, CHUNK)
+                self._send()
+                while self.protocol.close_rcvd is None and self.protocol.parser_exc is None:
+                    data = self.sock.recv(CHUNK)
+                    if not data:
+                        break
+                    self.protocol.receive_data(data)
+                    self.protocol.events_received()
+        except Exception:  # noqa: S110 (what is being thrown away may fail as it likes)
+            pass
+        finally:
+            self.sock.close()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was found, as plain JSON values."""
+        found: dict[str, Any] = {"steps": self.steps}
+        if self.code is not None:
+            found["code"] = self.code
+        if not self.opened:
+            return found
+        clean = self.redactor
+        return found | {
+            "ended": self.ended,
+            "ending": self.ending,
+            "count": len(self.kept),
+            "listened_s": round(sum(self.gaps), 3),
+            "first_message_ms": round(self.gaps[0] * 1000, 3) if self.kept else None,
+            "largest_gap_ms": round(max(self.gaps, default=0.0) * 1000, 3),
+            "messages": [
+                {"at": one.at, "text": clean.text(one.content)}
+                if isinstance(one.content, str)
+                else {"at": one.at, "binary": base64.b64encode(clean.bytes(one.content)).decode()}
+                for one in self.kept
+            ],
+        }
+
+    def explain(self, problem: Exception) -> tuple[str, str]:
+        """Return one word and one phrase for why there was no open stream."""
+        from websockets.exceptions import InvalidHandshake, InvalidStatus  # noqa: PLC0415
+
+        from healthgate.probes import bounded  # noqa: PLC0415
+
+        if isinstance(problem, InvalidStatus):
+            self.code = problem.response.status_code
+            return "refused", f"the upgrade to a stream was answered with {self.code}"
+        if isinstance(problem, InvalidHandshake) and not isinstance(problem.__cause__, EOFError):
+            words = printable(self.redactor.text(str(problem)), 80)
+            return "malformed", f"the upgrade to a stream was not answered as WebSocket asks for: {words}"
+        cause = problem.__cause__ if isinstance(problem, InvalidHandshake) and problem.__cause__ else problem
+        status, words = bounded.explain(cause, self.request.host, self.request.open_within)
+        return status, self.redactor.text(words)
+
+    def _reached(self, step: str, began: float) -> None:
+        self.steps[step] = round((time.monotonic() - began) * 1000, 3)
+
+    def _send(self) -> None:
+        for data in self.protocol.data_to_send():
+            if data:
+                self.sock.sendall(data)
+
+    def _receive(self) -> None:
+        data = self.sock.recv(CHUNK)
+        if data:
+            self.protocol.receive_data(data)
+        else:
+            self.protocol.receive_eof()
+
+    def _wait(self, seconds: float) -> None:
+        self.sock.ends = time.monotonic() + seconds
+        try:
+            self._receive()
+            self._send()
+        except TimeoutError:
+            return
+
+    def _messages(self) -> list[Message]:
+        from websockets.frames import Frame, Opcode  # noqa: PLC0415
+
+        found: list[Message] = []
+        for frame in self.protocol.events_received():
+            if not isinstance(frame, Frame):
+                continue  # the answer to the upgrade
+            if frame.opcode is Opcode.PONG:
+                self.steps.setdefault("ping", round((time.monotonic() - self.pinged) * 1000, 3))
+            if frame.opcode not in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
+                continue
+            if frame.opcode is not Opcode.CONT:
+                self.binary = frame.opcode is Opcode.BINARY
+                self.parts = []
+            self.parts.append(bytes(frame.data))
+            if frame.fin and len(self.kept) + len(found) < self.request.most:
+                whole = b"".join(self.parts)
+                found.append(Message(time.time(), whole if self.binary else whole.decode(errors="replace")))
+        return found
+
+    def _end(self, ended: str, ending: str) -> None:
+        self.ended, self.ending = ended, ending
+
+    def _closed(self) -> str:
+        close = self.protocol.close_rcvd
+        reason = printable(self.redactor.text(close.reason), 60)
+        return f"the server closed the stream ({close.code}{f': {reason}' if reason else ''})"
+
+    def _broken(self, problem: Exception) -> None:
+        from websockets.exceptions import PayloadTooBig  # noqa: PLC0415
+
+        if isinstance(problem, PayloadTooBig):
+            self._end("oversized", f"a message is larger than {LARGEST_MESSAGE} bytes")
+        elif isinstance(problem, EOFError):
+            self._end("reset", "the server cut the connection off without closing the stream")
+        else:
+            words = printable(self.redactor.text(str(problem)), 80)
+            self._end("malformed", f"what came is not WebSocket: {words}")
