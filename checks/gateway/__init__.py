@@ -1,6 +1,6 @@
 """The gateway: the one door to the diagnostics of the market service, guarded by tokens (spec 1)."""
 
-from healthgate import Credential, Later, Secret, System, Url, bearer, get
+from healthgate import Claims, Credential, FilePattern, Later, LogLines, Secret, System, Url, bearer, get
 
 
 class Gateway(System):
@@ -8,8 +8,10 @@ class Gateway(System):
 
     `url` is its address, with scheme and port, without a path. `superadmin_token` and `admin_token` are bearer
     tokens of these roles; `user_token` is a valid one without the admin role and `expired_token` one that was
-    valid once: without them only the checks that try them are left out. `quick_health_public` says that this
-    environment serves the quick health route without a token (spec 1.2).
+    valid once: without them only the checks that try them are left out. `superadmin_role` is what the `role`
+    claim of the superadmin token must say; leave it out where tokens are opaque, and with it the check of what
+    the token claims. `quick_health_public` says that this environment serves the quick health route without a
+    token (spec 1.2). `log` is the request log, where it can be read from here.
     """
 
     name = "gateway"
@@ -18,6 +20,8 @@ class Gateway(System):
     admin_token: Secret
     user_token: Secret | None = None
     expired_token: Secret | None = None
+    superadmin_role: str | None = None
+    log: FilePattern | None = None
     quick_health_public: bool = False
 
 
@@ -56,3 +60,19 @@ COMPREHENSIVE, REDIS_CLUSTER, WEBSOCKET_TO_REDIS = (
 
 WEBSOCKET_TO_REDIS_LATER = Later(WEBSOCKET_TO_REDIS)
 COMPREHENSIVE_LATER = Later(COMPREHENSIVE)
+
+SUPERADMIN_CLAIMS = Claims(
+    Gateway,
+    token="superadmin_token",  # noqa: S106 (the name of the setting)
+    names=("role", "exp"),
+    placeholders=("your_admin_token_here",),
+)
+
+LOG = LogLines(
+    Gateway,
+    path="log",
+    kinds={"request": r"GET /(?P<path>\S*) (?P<status>\d{3}) (?P<ms>\d+(?:\.\d+)?) ?ms\b.*\breq=(?P<id>\S+)"},
+    reach=60,
+)
+# Read once more after the summary was asked for, so that the line of that request should be there.
+LOG_LATER = Later(LOG, after=SUMMARY)

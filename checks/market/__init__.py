@@ -5,7 +5,29 @@ gateway's comprehensive body, which holds the same blocks.
 """
 
 from checks import gateway
-from healthgate import Address, Answer, FromProfile, Later, RedisNodes, Secret, Source, System, Url, get, measure
+from checks.market.stream import FEED_FRAMES, FEED_SECONDS, MOST_TICKS, SUBSCRIPTION, every_symbol_ticked
+from checks.market.written import KINDS, REACH
+from healthgate import (
+    Address,
+    Answer,
+    Date,
+    Duration,
+    FilePattern,
+    Files,
+    FromProfile,
+    Later,
+    LogLines,
+    Port,
+    RedisNodes,
+    Secret,
+    Source,
+    Stream,
+    StreamUrl,
+    System,
+    Url,
+    get,
+    measure,
+)
 
 
 class Market(System):
@@ -13,8 +35,16 @@ class Market(System):
 
     `symbols` are the symbols that should have a price, all of them. `url` is the address of the service, with
     scheme and port; without it its diagnostics are read through the gateway. `redis_nodes` are the addresses of
-    the cluster's nodes by name, and `redis_password` what they ask for, if anything; without the nodes the
-    checks that compare with Redis itself are left out.
+    the cluster's nodes by name, and `redis_password` what they ask for, if anything.
+
+    `stream_url` is the price stream of the clients, listened to for `stream_listen` at most; `feed_binary_url`
+    and `feed_json_url` are the feed the service itself listens to. `outside` is the address at which the service
+    would answer where its clients are, if it could be reached from there: it must not be.
+
+    `logs` are the detailed log files, current and rotated, `log_archives` the archived summaries (spec 2.13);
+    `installed` is the day since when the service has written them.
+
+    What is left out here leaves out the checks that need it, and nothing else.
     """
 
     name = "market"
@@ -22,6 +52,14 @@ class Market(System):
     url: Url | None = None
     redis_nodes: dict[str, Address] | None = None
     redis_password: Secret | None = None
+    stream_url: StreamUrl | None = None
+    stream_listen: Duration = Duration(10)
+    feed_binary_url: StreamUrl | None = None
+    feed_json_url: StreamUrl | None = None
+    outside: Address | None = None
+    logs: FilePattern | None = None
+    log_archives: FilePattern | None = None
+    installed: Date | None = None
 
 
 COMPREHENSIVE, REDIS_CLUSTER, WEBSOCKET, MARKET_DATA = (
@@ -37,6 +75,27 @@ REDIS = RedisNodes(
     proven_by="market.redis.direct_nodes",
 )
 SYMBOLS = FromProfile(Market, "symbols")
+
+CLIENT_STREAM = Stream(
+    Market,
+    url="stream_url",
+    listen="stream_listen",
+    most=MOST_TICKS,
+    opening=(SUBSCRIPTION,),
+    enough=every_symbol_ticked,
+    explained_by="market.ws.client_stream",
+)
+FEEDS = {
+    kind: Stream(Market, url=f"feed_{kind}_url", listen=FEED_SECONDS, most=FEED_FRAMES) for kind in ("binary", "json")
+}
+
+LOG = LogLines(
+    Market, path="logs", kinds=KINDS, reach=REACH, since="startup.1", explained_by="market.health_monitor.cadence"
+)
+LOG_FILES = Files(Market, path="logs", explained_by="market.health_monitor.cadence")
+LOG_ARCHIVES = Files(Market, path="log_archives")
+INSTALLED = FromProfile(Market, "installed")
+OUTSIDE = Port(Market, address="outside", within=3.0)
 
 # Ordered after the gateway's second read, so that the two reads of this counter bracket the gateway's.
 WEBSOCKET_LATER = Later(WEBSOCKET, after=gateway.WEBSOCKET_TO_REDIS_LATER)

@@ -31,6 +31,11 @@ class Price:
         return value
 
     @property
+    def symbol(self) -> str:
+        """The symbol the key is named for."""
+        return self.key.removeprefix(KEY)
+
+    @property
     def age(self) -> float:
         """Seconds since the price was made, when it was read."""
         return self.read_at - self.number("timestamp_ms") / 1000

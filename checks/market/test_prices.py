@@ -2,14 +2,12 @@
 
 from checks.findings import Findings
 from checks.market import MARKET_DATA, MARKET_DATA_DIAGNOSTICS, REDIS, SYMBOLS
+from checks.market.prices import TOLERATED_BPS
 from checks.market.stored import FRESH_WITHIN, prices, symbols_with_key
 from healthgate import Answer, Facts, Measured, NoData, NodeAnswer, Unit, check, measure, none
 
 deviations = Unit("deviations")
 symbols = Unit("symbols")
-
-TOLERATED_BPS = 5
-"""Basis points by which the same price may differ between two places (spec 2.9)."""
 
 WIDEST_BPS = 500
 """Basis points between bid and ask beyond which no quote is believed."""

@@ -30,6 +30,7 @@ PAGES = {
     "RB-10": "access",
     "RB-11": "gateway-down",
     "RB-12": "broken-contract",
+    "RB-13": "log-hygiene",
 }
 
 

@@ -11,8 +11,19 @@ from tests.checks.world import CATALOGUE, ROOT
     ("name", "missing"),
     [
         ("lab", {}),
-        ("staging", {}),
-        ("production", {"market.url": 11, "market.redis_nodes": 2}),
+        ("staging", {"gateway.log": 1, "market.outside": 1, "market.logs": 14, "market.log_archives": 1}),
+        (
+            "production",
+            {
+                "gateway.log": 1,
+                "market.url": 11,
+                "market.redis_nodes": 14,
+                "market.feed_binary_url": 5,
+                "market.feed_json_url": 1,
+                "market.logs": 14,
+                "market.log_archives": 1,
+            },
+        ),
     ],
 )
 def test_an_environment_leaves_out_what_it_says_and_nothing_else(name, missing):

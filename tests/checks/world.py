@@ -1,6 +1,9 @@
 """A small platform in which everything is well, as one run would observe it; tests make one thing ill."""
 
+import base64
 import copy
+import json
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +26,7 @@ NOW = 1772442900.0
 """2026-03-02T09:15:00Z, when every answer was complete; second reads were two seconds later."""
 
 STAMP = "2026-03-02T09:14:59.800Z"
+STAMP_MS = int(NOW * 1000) - 400
 SYMBOLS = ["EURUSD", "USDJPY", "XAUUSD", "BTCUSD"]
 NODES = ["redis-node-1", "redis-node-2", "redis-node-3"]
 
@@ -35,6 +39,11 @@ FLOW = f"{G}python-health/debug/websocket-to-redis (superadmin)"
 ALL, REDIS, WEBSOCKET, MARKET_DATA = (f"{M}{r}" for r in ("comprehensive", "redis-cluster", "websocket", "market-data"))
 NODE_1, NODE_2, NODE_3 = (f"market redis {node}" for node in NODES)
 AGAIN = " (again)"
+STREAM, FEED_BINARY, FEED_JSON = "market stream", "market feed_binary", "market feed_json"
+MARKET_LOG, GATEWAY_LOG = "market logs", "gateway log"
+LOG_FILES, ARCHIVES, OUTSIDE = "market files of logs", "market files of log_archives", "market port outside"
+CLAIMS = "gateway claims of superadmin_token"
+PRICES = {symbol: f"market GET /api/market/price/{symbol}" for symbol in SYMBOLS}
 
 MISSING = object()
 """Stands for a member that is not there."""
@@ -218,11 +227,109 @@ def _node_facts(symbols: list[str]) -> dict[str, Any]:
         "cluster_slots_fail": "0",
         "cluster_known_nodes": "3",
     }
-    price = {"bid": "1.08412", "ask": "1.08424", "timestamp_ms": str(int(NOW * 1000) - 400)}
+    prices = {f"market:{symbol}": price_of(SYMBOLS.index(symbol)) for symbol in symbols}
     return {
         "replies": {"PING": "PONG", "CLUSTER INFO": info},
-        "hashes": {f"market:{symbol}": dict(price) for symbol in symbols},
+        "hashes": {key: {name: str(value) for name, value in price.items()} for key, price in prices.items()},
         "others": [],
+    }
+
+
+def price_of(number: int) -> dict[str, Any]:
+    """The tick of a symbol, by the symbol's place in the list: five of them, each a different price."""
+    bid = (1.08412, 154.321, 2411.55, 64250.0, 0.81234)[number]
+    ask = (1.08424, 154.339, 2411.85, 64260.0, 0.81246)[number]
+    return {"bid": bid, "ask": ask, "timestamp_ms": STAMP_MS, "seq": 900 + number}
+
+
+def heard(messages: list[dict[str, Any]], **facts: Any) -> dict[str, Any]:
+    """What a stream that is well brought."""
+    return {
+        "steps": {"resolve": 0.3, "connect": 0.2, "upgrade": 4.1, "ping": 0.6},
+        "ended": "enough",
+        "ending": "enough had come",
+        "count": len(messages),
+        "listened_s": 1.1,
+        "first_message_ms": 40.0,
+        "largest_gap_ms": 210.0,
+        "messages": [{"at": NOW, **message} for message in messages],
+        **facts,
+    }
+
+
+def ticks() -> list[dict[str, Any]]:
+    """Two ticks of every symbol of the client stream, the second of them the one Redis and the API have."""
+    found = []
+    for back in (1, 0):
+        for number, symbol in enumerate([*SYMBOLS, "NZDCAD"]):
+            one = price_of(number)
+            one |= {"seq": one["seq"] - back, "bid": round(one["bid"] * (1 - back * 0.00002), 6)}
+            found.append({"text": json.dumps({"type": "tick", "symbol": symbol, **one})})
+    return found
+
+
+def binary_frames() -> list[dict[str, Any]]:
+    """Ten frames of the binary feed, one of them a heartbeat."""
+    frame = struct.pack(">4sHQIdd", b"TICK", 1, STAMP_MS, 900, 1.084, 1.0842)
+    frames = [*[frame] * 9, struct.pack(">4sQ", b"BEAT", STAMP_MS)]
+    return [{"binary": base64.b64encode(one).decode()} for one in frames]
+
+
+def json_frames() -> list[dict[str, Any]]:
+    """Ten frames of the JSON feed, one of them a heartbeat."""
+    frame = {"type": "tick", "symbol": "USDJPY", **price_of(1)}
+    frames = [*[frame] * 9, {"type": "heartbeat", "timestamp_ms": STAMP_MS}]
+    return [{"text": json.dumps(one)} for one in frames]
+
+
+def log_facts(**kinds: list[tuple[float, dict[str, str]]]) -> dict[str, Any]:
+    """What a log of a service started an hour ago holds; `kinds` are lines by kind, as seconds ago and groups."""
+    start = 3600.0
+    lines: dict[str, list[tuple[float, dict[str, str]]]] = {
+        f"startup.{number}": [(start - number / 10, {})] for number in range(1, 15)
+    }
+    lines["startup.5"] = [(start - 0.5, {"pct": "38.4"})]
+    lines["startup.6"] = [(start - 0.6, {"pct": "100.0"})]
+    lines["startup.14"] = [(start - 1.4, {"n": "7"})]
+    lines |= {
+        "ok.health": [(120.0, {"r": "✅"}), (420.0, {"r": "✅"})],
+        "ok.stable": [(30.0, {"n": "241,000"})],
+        "ok.warmup": [],
+    }
+    lines |= {f"error.{name}": [] for name in ("redis_start", "listeners", "redis", "nodata", "closed", "message")}
+    lines |= {name.replace("__", "."): found for name, found in kinds.items()}
+    return {
+        "newest": NOW - 1,
+        "oldest": NOW - 90_000,
+        "from_birth": False,
+        "stopped": None,
+        "kinds": {
+            name: {"count": len(found), "lines": [[NOW - ago, groups] for ago, groups in found]}
+            for name, found in lines.items()
+        },
+    }
+
+
+def _local_facts() -> dict[str, Any]:
+    day = 86_400
+    request = {"path": "/api/python-health", "status": "200", "ms": "12.4", "id": "0123456789abcdef"}
+    requests = {"request": {"count": 1, "lines": [[NOW, request]]}}
+    log = {"newest": NOW, "oldest": NOW - 90, "from_birth": False, "stopped": None, "kinds": requests}
+    details = [
+        ["market.log", 2_000_000, NOW],
+        *([f"market.log.{n}", 9_000_000, NOW - (n + 0.4) * day] for n in range(1, 8)),
+    ]
+    archives = [[f"summary-{n}.log", 40_000, NOW - (n + 0.5) * day] for n in range(1, 31)]
+    return {
+        STREAM: heard(ticks()),
+        FEED_BINARY: heard(binary_frames()),
+        FEED_JSON: heard(json_frames()),
+        MARKET_LOG: log_facts(),
+        GATEWAY_LOG: log,
+        GATEWAY_LOG + AGAIN: log,
+        LOG_FILES: {"files": details, "folder_size": 70_000_000},
+        ARCHIVES: {"files": archives, "folder_size": 70_000_000},
+        CLAIMS: {"placeholder": False, "claims": {"role": "superadmin", "exp": NOW + 30 * day}},
     }
 
 
@@ -240,12 +347,19 @@ def _refusals() -> dict[str, int]:
 class World:
     """What one run observed, and the verdicts on it."""
 
+    time_scale = 1.0
+
     def __init__(self, *, direct: bool = True, **gateway: Any) -> None:
         self.observations = {name: self._answer(name, 200, body) for name, body in _bodies().items()}
         refused = {"success": False, "error": {"code": "UNAUTHENTICATED"}, "timestamp": STAMP}
         self.observations |= {name: self._answer(name, code, dict(refused)) for name, code in _refusals().items()}
         for name, symbols in ((NODE_1, SYMBOLS[:2]), (NODE_2, SYMBOLS[2:3]), (NODE_3, SYMBOLS[3:])):
             self.observations[name] = Observation(name, "answered", NOW, 1.0, facts=_node_facts(symbols))
+        for number, (symbol, name) in enumerate(PRICES.items()):
+            self.observations[name] = self._answer(name, 200, {"symbol": symbol, **price_of(number)})
+        for name, facts in _local_facts().items():
+            self.observations[name] = Observation(name, "answered", NOW, 1.0, facts=copy.deepcopy(facts))
+        self.observations[OUTSIDE] = Observation(OUTSIDE, "refused", NOW, 0.2, error="connection refused")
         token = Secret("a.b.c-of-some-length")
         tokens = dict.fromkeys(("superadmin_token", "admin_token", "user_token", "expired_token"), token)
         self.systems: dict[str, System] = {
@@ -253,16 +367,35 @@ class World:
             "market": CATALOGUE.systems["market"](symbols=list(SYMBOLS)),
         }
         if direct:
+            self.systems["gateway"] = CATALOGUE.systems["gateway"](
+                url="https://gateway.example.com",
+                **tokens,
+                superadmin_role="superadmin",
+                log="/var/log/gateway.log",
+                **gateway,
+            )
             self.systems["market"] = CATALOGUE.systems["market"](
                 symbols=list(SYMBOLS),
                 url="http://market.example.com:8000",
                 redis_nodes={node: f"{node}.example.com:6379" for node in NODES},
+                stream_url="ws://market.example.com:8000/ws/prices",
+                feed_binary_url="ws://feed.example.com:9100/binary",
+                feed_json_url="ws://feed.example.com:9100/json",
+                outside="market.example.com:8000",
+                logs="/var/log/market.log*",
+                log_archives="/var/log/summary-*.log",
+                installed="2025-11-01",
             )
 
     @staticmethod
     def _answer(name: str, code: int, body: Any) -> Observation:
         at = NOW + 2 if name.endswith(AGAIN) else NOW
-        facts = {"code": code, "type": "application/json", "json": copy.deepcopy(body)}
+        facts = {
+            "code": code,
+            "type": "application/json",
+            "request_id": "0123456789abcdef",
+            "json": copy.deepcopy(body),
+        }
         return Observation(name, "answered", at, 12.5, facts=facts)
 
     def json(self, request: str) -> Any:
@@ -309,7 +442,7 @@ class World:
     @property
     def scene(self) -> Scene:
         """What the checks read."""
-        return Scene("scene", self.systems, self.observations)
+        return Scene("scene", self.systems, self.observations, time_scale=self.time_scale)
 
     def verdict(self, check_id: str) -> Verdict:
         """Return the verdict on one check."""

@@ -1,0 +1,160 @@
+"""Is the feed there, and do clients get their ticks? Listened to on live connections."""
+
+from collections import Counter
+
+from checks.findings import listed
+from checks.market import CLIENT_STREAM, FEEDS
+from checks.market.stream import STREAM_SAMPLE, is_frame, tick
+from healthgate import (
+    Heard,
+    Measured,
+    NoData,
+    Source,
+    Unit,
+    Violated,
+    at_least,
+    below,
+    check,
+    each,
+    equals,
+    exactly,
+    measure,
+    percent,
+    reaching,
+)
+
+ticks = Unit("ticks")
+
+LIMITS = {"resolve": 1000.0, "connect": 1000.0, "upgrade": 3000.0, "ping": 1000.0}
+"""Milliseconds each step may take (spec, market.ws.upstream)."""
+
+PARAMETERS = {"resolve": "dns", "connect": "tcp", "upgrade": "handshake", "ping": "ping"}
+"""The parameter of the check that is about a step."""
+
+NAMES = {
+    "resolve": "The name of the feed resolves",
+    "connect": "A connection to the feed opens",
+    "upgrade": "The feed accepts a stream",
+    "ping": "The feed answers a ping",
+}
+
+DOWN = frozenset({"refused", "reset", "unresolved"})
+
+
+def about(step: str) -> str:
+    """Return the id of the check that is about a step."""
+    return f"market.ws.upstream[{PARAMETERS[step]}]"
+
+
+def taken(step: str) -> Source:
+    """Return whether a step succeeded in time on both protocols of the feed."""
+
+    @measure(*(feed.outcome for feed in FEEDS.values()))
+    def succeeded(*feeds: Heard) -> Measured:
+        said, ill, cause = [], [], None
+        for kind, heard in zip(FEEDS, feeds, strict=True):
+            took = heard.steps.get(step)
+            if took is not None:
+                (said if took <= LIMITS[step] else ill).append(f"{kind} {took:.1f} ms")
+            elif heard.failed_step == step:
+                ill.append(f"{kind}: {heard.error or f'no answer in {LIMITS[step]:g} ms'}")
+            else:
+                cause = heard
+        if ill:
+            return Measured(False, listed(ill))
+        if cause is not None:
+            raise NoData(cause.error, about(cause.failed_step) if cause.failed_step else None)
+        return Measured(True, listed(said))
+
+    return succeeded
+
+
+@each(
+    check(
+        about(step),
+        taken(step),
+        stays=equals(True),
+        name=NAMES[step],
+        cause="a network or name-resolution fault between here and the feed, or its server is down",
+        action="check network and name resolution, then ask the provider of the feed",
+        runbook="unstable-connection",
+        every="60s",
+    )
+    for step in LIMITS
+)
+def test_feed_is_reachable(verdict):
+    """The feed can be reached from here, step by step."""
+    assert verdict.healthy, verdict
+
+
+def undecodable(kind: str) -> Source:
+    """Return the share of frames of one protocol of the feed that cannot be decoded, in percent."""
+
+    @measure(FEEDS[kind].outcome)
+    def share(heard: Heard) -> Measured:
+        if heard.status != "answered":
+            raise NoData(heard.error, about(heard.failed_step) if heard.failed_step else None)
+        if not heard.messages:
+            raise NoData(f"no frame came in {heard.listened_s:.1f} s: {heard.ending}")
+        if heard.ended in {"oversized", "malformed"}:
+            raise NoData(f"after {heard.count} frames: {heard.ending}")
+        bad = sum(not is_frame(kind, message) for message in heard.messages)
+        return Measured(100 * bad / heard.count, f"{bad} of {heard.count} frames")
+
+    return share
+
+
+@each(
+    check(
+        f"market.ws.protocol[{kind}]",
+        undecodable(kind),
+        stays=below(1, percent, warning=reaching(1), critical=10),
+        name=f"Frames of the {kind} feed that cannot be decoded",
+        cause="the message format changed",
+        action="check the version of the protocol against the feed",
+        runbook="parse-errors",
+        every="5m",
+    )
+    for kind in FEEDS
+)
+def test_feed_is_understood(verdict):
+    """What the feed sends can be decoded: symbol, bid, ask, time."""
+    assert verdict.healthy, verdict
+
+
+@measure(CLIENT_STREAM.outcome)
+def fewest_ticks(heard: Heard) -> Measured:
+    """The ticks of the symbol that ticked least; a stream that nobody serves is a violation."""
+    if heard.status != "answered":
+        raise (Violated if heard.status in DOWN else NoData)(heard.error)
+    counted: Counter[str] = Counter()
+    others = 0
+    for message in heard.messages:
+        try:
+            counted[tick(message).symbol] += 1
+        except NoData:
+            others += 1
+    silent = [symbol for symbol in STREAM_SAMPLE if not counted[symbol]]
+    if silent:
+        came = f"; {others} messages were no ticks" if others else ""
+        words = f"no tick of {listed(silent)} in {heard.listened_s:.1f} s, {heard.count} messages in all{came}"
+        if heard.ended in {"most", "oversized", "malformed"}:
+            raise NoData(f"{words}; {heard.ending}")  # it was not listened to long enough to prove anything
+        return Measured(0, f"{words}; {heard.ending}")
+    liveness = f"first message after {heard.first_message_ms:.0f} ms, largest gap {heard.largest_gap_ms:.0f} ms"
+    return Measured(min(counted[symbol] for symbol in STREAM_SAMPLE), liveness)
+
+
+@check(
+    "market.ws.client_stream",
+    fewest_ticks,
+    stays=at_least(1, ticks, critical=exactly(0)),
+    name="Ticks clients get of each symbol",
+    cause="the fan-out to clients is broken while prices come in",
+    action="compare with the prices in Redis; restart the stream service",
+    runbook="price-mismatch",
+    every="60s",
+)
+def test_clients_get_ticks(verdict):
+    """Every symbol a client subscribes to ticks."""
+    assert verdict.healthy, verdict
