@@ -121,7 +121,22 @@ def run(arguments: list[str]) -> int:
     names = ("healthgate.plugin", *wanted(arguments), *(f"no:{name}" for name in UNUSED))
     plugins = [word for name in names for word in ("-p", name)]
     where = [] if names_a_path(arguments) else ["checks"]
-    return int(pytest.main([*plugins, "--capture=sys", *arguments, *where]))
+    return int(pytest.main([*plugins, "--capture=sys", *joined(arguments), *where]))
+
+
+def joined(arguments: list[str]) -> list[str]:
+    """Return `arguments` with every long option and its value in one word.
+
+    pytest looks for its configuration near every word that is a path, the value of an option too: a profile in
+    some other project's folder would otherwise make that project the one whose checks are run.
+    """
+    words: list[str] = []
+    for word in arguments:
+        if words and words[-1] in VALUED and words[-1].startswith("--"):
+            words[-1] = f"{words[-1]}={word}"
+        else:
+            words.append(word)
+    return words
 
 
 def wanted(arguments: list[str]) -> list[str]:

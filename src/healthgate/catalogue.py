@@ -34,7 +34,10 @@ def load(folder: Path, root: Path) -> Catalogue:
     an undeclared system, or a requirement on a check there is not.
     """
     if not folder.is_dir():
-        raise CatalogueError(f"there is no folder {folder} with checks; the ini option healthgate_checks names it")
+        words = f"there is no folder {folder} with checks; the ini option healthgate_checks names it"
+        if root != Path.cwd():
+            words += f". pytest took {root} for the project: start it in the project's folder, and write --env=PATH"
+        raise CatalogueError(words)
     catalogue = Catalogue()
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))

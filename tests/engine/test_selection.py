@@ -1,6 +1,8 @@
 """Selecting, distributing and replaying never change a verdict, and ask nothing that is not needed."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -257,6 +259,20 @@ def test_an_environment_can_be_a_path(works: Project, target: Target) -> None:
 
     assert outcome.code == 0, outcome.text
     assert outcome.results["run"]["environments"] == ["mine"]
+
+
+def test_a_profile_in_the_folder_of_another_project_is_a_profile_and_nothing_more(
+    works: Project, target: Target, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Pytest takes any word that is a path for a hint to the project; the value of an option is none."""
+    other = tmp_path_factory.mktemp("other")
+    (other / "pytest.ini").write_text("[pytest]\n")
+    (other / "mine.yaml").write_text(json.dumps({"boiler": {"url": target.url}, "kiln": "absent"}))
+    command = [sys.executable, "-m", "healthgate", "run", "--env", str(other / "mine.yaml")]
+
+    done = subprocess.run(command, cwd=works.root, env=works.variables({}), capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_random_order_changes_no_verdict(works: Project, target: Target) -> None:
