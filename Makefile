@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench soak clean
 
 # Start the lab, run every check against it, render the report. Break something: make demo FAULT=F.mkt.pool:active=47
 demo: .venv/.demo
@@ -25,6 +25,10 @@ lint: .venv/.test
 bench: .venv/.test
 	@command -v curl jq bc >/dev/null || .ci/debian curl jq bc
 	$(BIN)/python benchmarks/compare.py --rounds 7 --write
+
+# Two hundred healthy runs in a row beside a busy process: nothing may turn red or unknown.
+soak: .venv/.test
+	$(BIN)/python -m benchmarks.quiet --runs 200 --load 1
 
 clean:
 	rm -rf .venv reports/html reports/allure-results reports/results.json reports/node_modules
