@@ -66,16 +66,6 @@ COMPREHENSIVE, REDIS_CLUSTER, WEBSOCKET, MARKET_DATA = (
     get(Market, f"/api/debug/{route}", proven_by=f"market.endpoint.debug[{route.replace('-', '_')}]")
     for route in ("comprehensive", "redis-cluster", "websocket", "market-data")
 )
-REDIS = RedisNodes(
-    Market,
-    nodes="redis_nodes",
-    password="redis_password",  # noqa: S106 (the name of the setting)
-    commands=("PING", "CLUSTER INFO"),
-    hashes="market:*",
-    proven_by="market.redis.direct_nodes",
-)
-SYMBOLS = FromProfile(Market, "symbols")
-
 CLIENT_STREAM = Stream(
     Market,
     url="stream_url",
@@ -85,6 +75,17 @@ CLIENT_STREAM = Stream(
     enough=every_symbol_ticked,
     explained_by="market.ws.client_stream",
 )
+REDIS = RedisNodes(
+    Market,
+    nodes="redis_nodes",
+    password="redis_password",  # noqa: S106 (the name of the setting)
+    commands=("PING", "CLUSTER INFO"),
+    hashes="market:*",
+    proven_by="market.redis.direct_nodes",
+    alongside=CLIENT_STREAM,
+)
+SYMBOLS = FromProfile(Market, "symbols")
+
 FEEDS = {
     kind: Stream(Market, url=f"feed_{kind}_url", listen=FEED_SECONDS, most=FEED_FRAMES) for kind in ("binary", "json")
 }

@@ -30,7 +30,7 @@ Leg = Mapping[str, Sequence[Price] | NoData]
 
 PAIRS = {"ws_vs_redis": ("ws", "redis"), "redis_vs_api": ("redis", "api"), "ws_vs_api": ("ws", "api")}
 SPOKEN = {"ws": "the stream", "redis": "Redis", "api": "the API"}
-API = [get(Market, f"/api/market/price/{symbol}") for symbol in PRICE_SAMPLE]
+API = [get(Market, f"/api/market/price/{symbol}", alongside=CLIENT_STREAM) for symbol in PRICE_SAMPLE]
 SERVICE = "market.endpoint.debug[market_data]"
 
 
@@ -101,14 +101,11 @@ def odd_one_out(places: Mapping[str, Leg], symbol: str) -> str:
         theirs = places[reference].get(other)
         if other != symbol and isinstance(theirs, list) and distance(theirs[-1].mid, mine.mid) <= TOLERATED_BPS:
             return f"{words}: it serves the price of {other}"
-    return words + _lag(mine, prices[reference][-1])
-
-
-def _lag(odd: Price, reference: Price) -> str:
-    behind = reference.seq - odd.seq
+    nearest = gap(prices[reference], prices[odd])
+    behind = nearest.one.seq - nearest.other.seq
     if abs(behind) <= SEQUENCES_APART:
-        return ""
-    return f", {abs(behind)} ticks {'behind' if behind > 0 else 'ahead'}"
+        return words
+    return f"{words}, {abs(behind)} ticks {'behind' if behind > 0 else 'ahead'}"
 
 
 def difference(pair: tuple[str, str], symbol: str) -> Source:

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,9 @@ from healthgate.system import System
 from healthgate.verdict import Verdict
 
 Progress = Callable[[int, int], None]
+
+LISTEN_FIRST = 0.6
+"""Seconds a stream is listened to before requests are made that are compared with what it brings."""
 
 
 @dataclass
@@ -160,6 +163,8 @@ class Run:
         made: dict[Probe, list[Task]] = {}
         systems = self.profiles[environment].systems
 
+        began = time.monotonic()
+
         def make(probe: Probe) -> list[Task]:
             if probe not in made:
                 requests = probe.requests(systems[probe.system.name])
@@ -168,7 +173,9 @@ class Run:
                 if isinstance(probe, Later):
                     before = make(probe.after) if probe.after in wanted.probes else []
                     after = [*make(probe.first), *before]
-                made[probe] = [Task(environment, r, after=after, gap=self.sample if after else 0.0) for r in requests]
+                start = _start(probe, began, wanted.probes)
+                gap = self.sample if after else 0.0
+                made[probe] = [Task(environment, r, start, after, gap) for r in requests]
             return made[probe]
 
         for probe in wanted.probes:
@@ -178,15 +185,14 @@ class Run:
     def _repeated(self, environment: str, wanted: Plan, number: int, snapshot: Snapshot) -> list[Task]:
         systems = self.profiles[environment].systems
         judge = self._judge(environment, snapshot)
-        tasks: dict[str, Task] = {}
-        for check in wanted.checks.values():
-            if check.attempts < number or not _disagreed(judge, check):
-                continue
-            for probe in check.probes(systems):
-                for request in probe.requests(systems[probe.system.name]):
-                    again = Repeated(request, attempt_mark(number))
-                    tasks[again.id] = Task(environment, again)
-        return list(tasks.values())
+        apart = [c for c in wanted.checks.values() if c.attempts >= number and _disagreed(judge, c)]
+        probes = dict.fromkeys(probe for check in apart for probe in check.probes(systems))
+        began = time.monotonic()
+        return [
+            Task(environment, Repeated(request, attempt_mark(number)), _start(probe, began, probes))
+            for probe in probes
+            for request in probe.requests(systems[probe.system.name])
+        ]
 
     def _judge(self, environment: str, snapshot: Snapshot) -> Judge:
         profile = self.profiles[environment]
@@ -213,6 +219,10 @@ def _disagreed(judge: Judge, check: Check) -> bool:
         return judge.verdict(check.id).state in DISAGREED
     except Exception:  # the check itself is broken: its own test will say so
         return False
+
+
+def _start(probe: Probe, began: float, probes: Collection[Probe]) -> float:
+    return began + LISTEN_FIRST if probe.alongside in probes else began
 
 
 _UNUSED = Secret("not needed to judge what was already seen")

@@ -109,11 +109,16 @@ class Absent(Exception):
 
 
 class Probe(Source):
-    """A request to a system. `proven_by` is the check that says whether its answer can be used at all."""
+    """A request to a system. `proven_by` is the check that says whether its answer can be used at all.
 
-    def __init__(self, system: type[System], proven_by: str | None) -> None:
+    `alongside` is a stream: a run that listens to it makes this request a moment later, so that what is answered
+    stands among what the stream brings.
+    """
+
+    def __init__(self, system: type[System], proven_by: str | None, alongside: "Probe | None" = None) -> None:
         self.system = system
         self.proven_by = proven_by
+        self.alongside = alongside
 
     @property
     @abstractmethod

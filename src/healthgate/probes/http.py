@@ -49,11 +49,12 @@ class HttpProbe(Probe):
         *,
         credential: Credential | None = None,
         proven_by: str | None = None,
+        alongside: Probe | None = None,
         method: str = "GET",
     ) -> None:
         if method not in METHODS:
             raise ValueError(f"a check may not send {method}; only {' and '.join(sorted(METHODS))} change nothing")
-        super().__init__(system, proven_by)
+        super().__init__(system, proven_by, alongside)
         self.path = path
         self.credential = credential
         self.method = method
@@ -102,10 +103,15 @@ class HttpProbe(Probe):
 
 
 def get(
-    system: type[System], path: str, *, credential: Credential | None = None, proven_by: str | None = None
+    system: type[System],
+    path: str,
+    *,
+    credential: Credential | None = None,
+    proven_by: str | None = None,
+    alongside: Probe | None = None,
 ) -> HttpProbe:
-    """Return a GET of `path`; `proven_by` is the check that says whether its answer can be used."""
-    return HttpProbe(system, path, credential=credential, proven_by=proven_by)
+    """Return a GET of `path`; `proven_by` and `alongside` as for every Probe."""
+    return HttpProbe(system, path, credential=credential, proven_by=proven_by, alongside=alongside)
 
 
 class Outcome(Derived):

@@ -42,8 +42,9 @@ class RedisNodes(Probe):
         hashes: str | None = None,
         password: str | None = None,
         proven_by: str | None = None,
+        alongside: Probe | None = None,
     ) -> None:
-        super().__init__(system, proven_by)
+        super().__init__(system, proven_by, alongside)
         for command in commands:
             allowed(command)
         self.nodes = nodes
