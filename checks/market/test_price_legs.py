@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
+from checks.availability import MARKET_SERVICE
 from checks.market import CLIENT_STREAM, REDIS, Market
 from checks.market.prices import SEQUENCES_APART, TOLERATED_BPS, Gap, Price, distance, gap
 from checks.market.stored import Price as StoredPrice
@@ -31,7 +32,6 @@ Leg = Mapping[str, Sequence[Price] | NoData]
 PAIRS = {"ws_vs_redis": ("ws", "redis"), "redis_vs_api": ("redis", "api"), "ws_vs_api": ("ws", "api")}
 SPOKEN = {"ws": "the stream", "redis": "Redis", "api": "the API"}
 API = [get(Market, f"/api/market/price/{symbol}", alongside=CLIENT_STREAM) for symbol in PRICE_SAMPLE]
-SERVICE = "market.endpoint.debug[market_data]"
 
 
 @measure(CLIENT_STREAM, REDIS, *(probe.outcome for probe in API))
@@ -78,7 +78,7 @@ def served(places: Mapping[str, Leg], leg: str, symbol: str) -> Sequence[Price]:
     found = places[leg].get(symbol) or NoData("")
     if not isinstance(found, NoData):
         return found
-    explained_by = {"ws": "market.ws.client_stream", "api": SERVICE}.get(leg)
+    explained_by = {"ws": "market.ws.client_stream", "api": MARKET_SERVICE}.get(leg)
     why = f": {found}" if str(found) else ""
     raise NoData(f"{SPOKEN[leg]} served no price of {symbol}{why}", explained_by)
 

@@ -1,6 +1,6 @@
 """Does the market service answer, and does everything in it run?"""
 
-from checks.availability import answered, served
+from checks.availability import MARKET_SERVICE, answered, served
 from checks.findings import listed
 from checks.market import COMPREHENSIVE, DIAGNOSTICS, MARKET_DATA, REDIS_CLUSTER, WEBSOCKET
 from healthgate import Answer, Facts, Measured, Source, Tier, Unit, Violated, check, each, equals, measure, shown
@@ -24,7 +24,7 @@ def code(probe: Source) -> Source:
 
     @measure(probe)
     def coded(answer: Answer) -> int:
-        if answered(answer).code == 200 and not isinstance(served(answer).raw, dict):
+        if answered(answer, MARKET_SERVICE).code == 200 and not isinstance(served(answer).raw, dict):
             raise Violated("it answered 200 without a JSON object")
         return answer.code
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from checks.availability import DOWN, MARKET_SERVICE
 from checks.findings import listed
 from checks.market import CLIENT_STREAM, FEEDS
 from checks.market.stream import STREAM_SAMPLE, is_frame, tick
@@ -37,8 +38,6 @@ NAMES = {
     "upgrade": "The feed accepts a stream",
     "ping": "The feed answers a ping",
 }
-
-DOWN = frozenset({"refused", "reset", "unresolved"})
 
 
 def about(step: str) -> str:
@@ -126,7 +125,7 @@ def test_feed_is_understood(verdict):
 def fewest_ticks(heard: Heard) -> Measured:
     """The ticks of the symbol that ticked least; a stream that nobody serves is a violation."""
     if heard.status != "answered":
-        raise (Violated if heard.status in DOWN else NoData)(heard.error)
+        raise (Violated if heard.status in DOWN else NoData)(heard.error, MARKET_SERVICE)
     counted: Counter[str] = Counter()
     others = 0
     for message in heard.messages:

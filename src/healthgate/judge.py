@@ -109,7 +109,7 @@ class Judge:
         try:
             found = check.reading.value(scene)
         except Violated as violated:
-            return self._say(check, limit.worst, None, str(violated))
+            return self._explained(check, violated) or self._say(check, limit.worst, None, str(violated))
         except NoData as nothing:
             return self._explained(check, nothing) or self._say(check, State.UNKNOWN, None, f"no data: {nothing}")
         detail = contradiction = ""

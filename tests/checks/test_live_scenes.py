@@ -7,6 +7,7 @@ import pytest
 
 from healthgate.state import State
 from tests.checks.world import (
+    ALL,
     ARCHIVES,
     CATALOGUE,
     CLAIMS,
@@ -14,7 +15,6 @@ from tests.checks.world import (
     FEED_JSON,
     GATEWAY_LOG,
     LOG_FILES,
-    MARKET_DATA,
     MARKET_LOG,
     NOW,
     OUTSIDE,
@@ -273,9 +273,9 @@ def test_three_prices_for_one_symbol_leave_no_odd_one():
 def test_a_price_the_api_does_not_have_is_explained_by_the_service_or_unknown():
     world = World().fail(PRICES["EURUSD"], "refused", "nothing listens")
     said(world, "market.price.ws_vs_api[EURUSD]", UNKNOWN, "the API served no price of EURUSD")
-    world.fail(MARKET_DATA, "refused", "nothing listens")
+    world.fail(ALL, "refused", "nothing listens")
     verdict = world.verdict("market.price.ws_vs_api[EURUSD]")
-    assert (verdict.state, verdict.blocked_by) == (BLOCKED, "market.endpoint.debug[market_data]")
+    assert (verdict.state, verdict.blocked_by) == (BLOCKED, "market.endpoint.debug[comprehensive]")
     said(world, "market.price.ws_vs_redis[EURUSD]", OK)
 
 

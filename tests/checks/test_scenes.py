@@ -18,6 +18,7 @@ from tests.checks.world import (
     NOW,
     QUICK,
     REDIS,
+    STREAM,
     SUMMARY,
     WEBSOCKET,
     G,
@@ -536,6 +537,25 @@ def test_a_dead_gateway_is_one_root_and_blocks_everything_on_it():
     for name in CATALOGUE.checks:
         if name.startswith("gateway.") and name not in {root.id, "gateway.auth.token_hygiene"}:
             assert world.verdict(name).blocked_by == root.id
+
+
+def test_a_dead_market_service_is_one_root_for_whoever_asks_it():
+    world = World()
+    for name in world.observations:
+        if name.startswith("market GET"):
+            world.fail(name, *REFUSED)
+    world.fail(STREAM, *REFUSED, steps={})
+    for name in (SUMMARY, QUICK, GATEWAY_ALL, GATEWAY_REDIS, FLOW):
+        world.answer(name, 502, {"success": False}, request_id="0123456789abcdef")
+    verdicts = {name: world.verdict(name) for name in CATALOGUE.checks}
+    red = {name for name, verdict in verdicts.items() if verdict.state not in {OK, State.BLOCKED}}
+    roots = {verdict.blocked_by for verdict in verdicts.values() if verdict.state is State.BLOCKED}
+    assert red == roots == {"market.endpoint.debug[comprehensive]"}
+
+
+def test_a_gateway_that_fails_while_the_service_answers_is_its_own_root():
+    world = World().answer(GATEWAY_REDIS, 502, {"success": False})
+    assert world.verdict("gateway.endpoint.debug[redis_cluster]").state is CRITICAL
 
 
 def test_a_dead_node_blocks_what_reads_redis():
