@@ -489,6 +489,8 @@ def test_a_request_that_left_no_line_in_the_gateways_log_is_missed():
     facts = world.observations[GATEWAY_LOG + " (again)"].facts
     facts["kinds"]["request"] = facts["kinds"]["request"] | {"count": 900}
     said(world, "gateway.log.requests", UNKNOWN, "more than 1 requests were logged meanwhile")
+    facts["kinds"]["request"]["lines"][0][0] = NOW - 1
+    said(world, "gateway.log.requests", MISSED, "does not stand in the log")
 
 
 @pytest.mark.parametrize(
