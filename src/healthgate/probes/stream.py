@@ -246,7 +246,7 @@ class StreamRequest:
         finally:
             listening.close()
         elapsed = round((time.monotonic() - began) * 1000, 3)
-        received = getattr(listening.sock, "taken", 0)
+        received = listening.received
         opened = int(listening.sock is not None)
         return Observation(self.id, status, time.time(), elapsed, received, error, listening.facts(), opened), None
 
@@ -267,6 +267,7 @@ class _Listening:
     ended: str = ""
     ending: str = ""
     pinged: float = 0.0
+    received: int = 0
 
     def open(self, began: float) -> None:
         """Take the steps to an open stream one by one; the error of the first that fails is raised."""
@@ -344,6 +345,7 @@ class _Listening:
         """Close the stream and the connection, whatever state they are in."""
         if self.sock is None:
             return
+        self.received = self.sock.taken
         try:
             if self.protocol is not None and self.protocol.state.name == "OPEN":
                 self.protocol.send_close(1000)
