@@ -20,14 +20,16 @@ USAGE_ERROR = 4
 REACHED_BY = {
     "gateway": "LAB_GATEWAY_URL",
     "market service": "LAB_MARKET_URL",
-    "client stream": "LAB_MARKET_WS_URL",
+    "client stream": "LAB_STREAM_URL",
+    "market, outside": "LAB_MARKET_OUTSIDE",
     "price feed, binary": "LAB_FEED_BINARY_URL",
     "price feed, JSON": "LAB_FEED_JSON_URL",
     "redis-node-1": "LAB_REDIS_NODE_1",
     "redis-node-2": "LAB_REDIS_NODE_2",
     "redis-node-3": "LAB_REDIS_NODE_3",
     "control plane": "LAB_CONTROL_URL",
-    "logs": "LAB_LOG_DIR",
+    "logs": "LAB_LOGS",
+    "logs since": "LAB_INSTALLED",
 }
 
 
@@ -40,7 +42,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--fault", action="append", default=[], metavar="NAME[:k=v,k=v]", help="inject once healthy (repeatable)"
     )
-    parser.add_argument("--port-base", type=int, metavar="N", help="use ports N to N+15 (default: free ones)")
+    parser.add_argument("--port-base", type=int, metavar="N", help="use ports N to N+16 (default: free ones)")
     parser.add_argument("--time-scale", type=float, default=60.0, metavar="X", help="production seconds per lab second")
     parser.add_argument("--seed", type=int, help="seed of the price walk (default: random, printed)")
     parser.add_argument("--redis", choices=("auto", "embedded", "system"), default="auto")
@@ -53,8 +55,8 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     found = parser.parse_args(words)
     if found.attach and not found.json:
         parser.error("--attach goes with --json")
-    if found.port_base is not None and not 1024 <= found.port_base <= 65520:
-        parser.error("--port-base must be from 1024 to 65520")
+    if found.port_base is not None and not 1024 <= found.port_base <= 65519:
+        parser.error("--port-base must be from 1024 to 65519")
     if found.time_scale < 1:
         parser.error("--time-scale must be 1 or more")
     return found

@@ -3,8 +3,9 @@
 import asyncio
 import os
 import socket
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import httpx
@@ -22,6 +23,7 @@ from lab.faults.catalogue import Values
 from lab.host import ListeningPort, injected, key_is_right, quiet, stop_signal
 from lab.link import SupervisorLink
 from lab.ports import HOST
+from lab.processes import NoEndError, Processes
 from lab.redis_cluster import mend
 from lab.settings import NODES, SERVICES, Settings
 from lab.tokens import mint
@@ -30,6 +32,8 @@ from lab.traffic import INTERNAL_HEADER
 READY_WITHIN_S: Final = 40.0
 RECOVERED_WITHIN_S: Final = 30.0
 POLL_S: Final = 0.05
+SERVING_WITHIN_S: Final = 8.0
+SETTLED_WITHIN_S: Final = 3.0
 CALL_TIMEOUT_S: Final = 20.0
 
 
@@ -45,11 +49,20 @@ class Injected:
 
 
 class Infrastructure:
-    """What infrastructure faults act on: the Redis nodes' processes and doors."""
+    """What infrastructure faults act on: processes, the Redis nodes' doors, files."""
 
-    def __init__(self, link: SupervisorLink, settings: Settings) -> None:
+    def __init__(
+        self,
+        link: SupervisorLink,
+        settings: Settings,
+        processes: Processes,
+        is_well: Callable[[float], Awaitable[bool]],
+    ) -> None:
         self.link = link
         self.settings = settings
+        self.processes = processes
+        self.is_well = is_well
+        """Waits up to some seconds until everything is up, and says whether it is."""
         self.doors = {
             name: Door(door, port)
             for name, door, port in zip(NODES, settings.ports.doors, settings.ports.redis, strict=True)
@@ -62,8 +75,6 @@ class Control:
     def __init__(self, settings: Settings, link: SupervisorLink) -> None:
         self.settings = settings
         self.link = link
-        self.infrastructure = Infrastructure(link, settings)
-        self.desk = Desk("control", self.infrastructure)
         self.active: dict[str, Injected] = {}
         self.started_at = now()
         self._issued = 0
@@ -81,6 +92,9 @@ class Control:
             },
             trust_env=False,
         )
+        self.processes = Processes(link, settings, self._client)
+        self.infrastructure = Infrastructure(link, settings, self.processes, self.wait_until_healthy)
+        self.desk = Desk("control", self.infrastructure)
         self._app = self.routes()
         link.on_exit = lambda name: self._spawn(self._shut_door_of(name))
 
@@ -202,15 +216,16 @@ class Control:
 
     async def _settle(self, since: float) -> None:
         await self._forget_since(since)
-        self._disturbed_since = None
         self._spawn(self._settle_once_healthy(since))
 
     async def _settle_once_healthy(self, since: float) -> None:
-        # Between lifting a fault and recovery, connection attempts may still fail on its account.
+        # Between lifting a fault and recovery, connection attempts may still fail on its account; what is caused
+        # meanwhile belongs to the same disturbance.
         deadline = asyncio.get_running_loop().time() + RECOVERED_WITHIN_S
         while not self.active and asyncio.get_running_loop().time() < deadline:
             if await self._is_up():
                 if not self.active:
+                    self._disturbed_since = None
                     await self._forget_since(since)
                 return
             await asyncio.sleep(POLL_S * 4)
@@ -266,6 +281,7 @@ class Control:
                 Route("/__lab/state", self._state),
                 Route("/__lab/config", self._config),
                 Route("/__lab/processes", self._processes),
+                Route("/__lab/processes/{name}/terminate", self._terminate, methods=["POST"]),
                 Route("/__lab/faults", self._inject, methods=["POST"]),
                 Route("/__lab/faults", self._catalogue, methods=["GET"]),
                 Route("/__lab/faults/{handle}", self._lift, methods=["DELETE"]),
@@ -309,6 +325,21 @@ class Control:
 
     async def _processes(self, _request: Request) -> Response:
         return JSONResponse((await self.link.order("table"))["processes"])
+
+    async def _terminate(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in SERVICES:
+            return JSONResponse({"error": f"{name} cannot be ended here, only {', '.join(SERVICES)}"}, 404)
+        if (await self.processes.row(name))["state"] != "running":
+            return JSONResponse({"error": f"{name} does not run"}, 409)
+        try:
+            ending = await self.processes.terminate(name)
+        except NoEndError as error:
+            return JSONResponse({"error": str(error)}, 500)
+        await self.processes.start(name)
+        if await self.processes.is_serving(name, SERVING_WITHIN_S):
+            await self.wait_until_healthy(SETTLED_WITHIN_S)
+        return JSONResponse(asdict(ending))
 
     async def _catalogue(self, _request: Request) -> Response:
         return JSONResponse(catalogue.listing())
@@ -359,6 +390,7 @@ def _all_well(market: dict[str, Any], summary: dict[str, Any]) -> bool:
         and all(test["success"] and test["data_found"] for test in redis["connection_pool"]["connection_tests"])
         and all(listener["connected"] for listener in listeners)
         and status["running_count"] == status["expected_count"]
+        and status["last_health_check"] > status["started_at"]
         and websocket["performance"]["message_rate_per_sec"] > 120
     )
 
@@ -383,6 +415,7 @@ async def _prepare(control: Control, faults: list[tuple[str, Values]]) -> None:
     if not await control.wait_until_healthy(READY_WITHIN_S):
         await control.link.order("failed", message=f"the lab was not healthy within {READY_WITHIN_S:g} s")
         return
+    await control.link.order("healthy")
     try:
         for fault_id, params in faults:
             await control.inject(fault_id, params)

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from lab.clock import iso, now
 from lab.desk import Desk
@@ -60,10 +61,19 @@ class _Server(uvicorn.Server):
 class ListeningPort:
     """One loopback port that can be shut (connection refused) and opened again."""
 
-    def __init__(self, app: ASGIApp, port: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        port: int,
+        address: str = HOST,
+        websockets: type[WebSocketsSansIOProtocol] = WebSocketsSansIOProtocol,
+    ) -> None:
         self.app = app
         self.port = port
+        self.address = address
         self.transports: dict[tuple[str, int], asyncio.Transport] = {}
+        self._websockets = websockets
+        self._refusals: list[object] = []
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -81,18 +91,29 @@ class ListeningPort:
 
         return Tracked
 
+    async def refuse(self, reason: object) -> None:
+        """Shut the port until `reason` is withdrawn."""
+        self._refusals.append(reason)
+        await self.shut()
+
+    async def admit(self, reason: object) -> None:
+        """Withdraw one reason for refusing; with none left the port opens."""
+        if reason in self._refusals:
+            self._refusals.remove(reason)
+        await self.open()
+
     async def open(self) -> None:
-        """Bind, listen and serve; does nothing when already open."""
-        if self._server is not None:
+        """Bind, listen and serve; does nothing when already open, or while there is a reason for refusing."""
+        if self._server is not None or self._refusals:
             return
         # The protocol is named because asyncio turns Nagle's delay off only for sockets that say TCP.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, self.port))
+        listener.bind((self.address, self.port))
         config = uvicorn.Config(
             self.app,
             http=self._protocol(),
-            ws="websockets-sansio",
+            ws=self._websockets,
             ws_per_message_deflate=False,
             interface="asgi3",
             proxy_headers=False,
@@ -155,10 +176,13 @@ class Host:
             ]
         )
         port = {"gateway": settings.ports.gateway, "market": settings.ports.market}.get(name, settings.ports.feed)
-        self.public = ListeningPort(self._dispatch, port)
-        self.private = ListeningPort(self._dispatch, settings.ports.private(name))
+        self.public = ListeningPort(self.dispatch, port)
+        self.private = ListeningPort(self.dispatch, settings.ports.private(name))
+        self.ports = [self.public]
+        """Every port on which callers reach the service; the private one is the control plane's."""
 
-    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry: the service, and behind the lab's key what the control plane needs."""
         if not scope["path"].startswith("/__lab/"):
             await self.traffic(scope, receive, send)
         elif scope["type"] == "http" and not key_is_right(scope, self.settings.control_key):

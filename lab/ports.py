@@ -1,4 +1,4 @@
-"""Loopback ports: one block of sixteen per lab, kept apart from other labs on the same machine."""
+"""Loopback ports: one block of seventeen per lab, kept apart from other labs on the same machine."""
 
 import random
 import socket
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Final
 
 HOST: Final = "127.0.0.1"
-BLOCK: Final = 16
+OUTSIDE: Final = "127.0.0.9"
+"""Where outside callers would find what is bound to more than the internal address; nothing listens there."""
+BLOCK: Final = 17
 FIRST, LAST = 20000, 32000  # below the range the kernel hands out for outgoing connections
 
 
 @dataclass(frozen=True)
 class Ports:
-    """The sixteen ports of one lab, all on 127.0.0.1."""
+    """The seventeen ports of one lab, all on 127.0.0.1."""
 
     base: int
 
@@ -28,7 +30,7 @@ class Ports:
 
     @property
     def feed(self) -> int:
-        """Public port of the upstream price feed."""
+        """Port on which the market service reaches the upstream price feed."""
         return self.base + 2
 
     @property
@@ -50,6 +52,11 @@ class Ports:
     def redis_buses(self) -> tuple[int, int, int]:
         """Cluster bus ports of the three Redis nodes."""
         return (self.base + 10, self.base + 11, self.base + 12)
+
+    @property
+    def feed_door(self) -> int:
+        """Port on which callers from outside reach the upstream price feed."""
+        return self.base + 16
 
     def private(self, service: str) -> int:
         """Port on which a service answers the control plane even while its public port is shut."""
@@ -100,14 +107,14 @@ def _reserve_block(base: int) -> Reservation | None:
 
 
 def reserve_from(base: int) -> Reservation:
-    """Reserve the sixteen ports that start at `base`, or raise PortsTakenError."""
+    """Reserve the seventeen ports that start at `base`, or raise PortsTakenError."""
     if reservation := _reserve_block(base):
         return reservation
     raise PortsTakenError(f"ports {base} to {base + BLOCK - 1} are not all free on {HOST}")
 
 
 def reserve_any() -> Reservation:
-    """Reserve a free block of sixteen ports between 20000 and 32000."""
+    """Reserve a free block of seventeen ports between 20000 and 32000."""
     chooser = random.SystemRandom()
     for _ in range(200):
         base = FIRST + BLOCK * chooser.randrange((LAST - FIRST) // BLOCK)

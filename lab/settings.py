@@ -53,5 +53,7 @@ class Settings:
                 "FRESH_THRESHOLD_SECONDS": "30",
                 "HEALTH_MONITOR_INTERVAL": "300",
                 "SHUTDOWN_TIMEOUT": "10",
+                "REDIS_START_TIMEOUT": "15",
+                "PREREQUISITES": "blocking",
             }
         return common | {"PORT": str(ports.feed), "LAB_SEED": str(self.seed)}

@@ -7,6 +7,7 @@ import fcntl
 import gc
 import json
 import os
+import random
 import secrets
 import selectors
 import shutil
@@ -21,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lab import redis_cluster
+from lab import archive, redis_cluster
 from lab.clock import TimeScale, iso, now
 from lab.faults.catalogue import Values
-from lab.ports import HOST, Reservation
+from lab.ports import HOST, OUTSIDE, Reservation
 from lab.settings import NODES, SERVICES, Settings
 
 if TYPE_CHECKING:
@@ -33,8 +34,13 @@ if TYPE_CHECKING:
 DIRECTORY_PREFIX: Final = "healthgate-lab-"
 STOP_WITHIN_S: Final = 2.0
 PARENT_CHECK_S: Final = 0.5
+TOKEN_LIFE_S: Final = 7 * 86400
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_NAME: Final = 15
+
+
+Environment = dict[str, str | None]
+"""Variables set otherwise than usual for one start of a service; None: not set at all."""
 
 
 class StartError(RuntimeError):
@@ -115,6 +121,8 @@ class Supervisor:
             seed=seed,
             time_scale=TimeScale(time_scale),
         )
+        self._started_at = now()
+        archive.write(self.settings.logs, self._started_at, random.Random(seed))
         self.on_ready: Callable[[], None] = lambda: None
         self.failure: str | None = None
         self.processes = {name: Process(name) for name in (*NODES, *SERVICES, "control")}
@@ -122,7 +130,7 @@ class Supervisor:
         self._redis_binary = redis_binary
         self._faults = faults
         self._stopping = False
-        self._ready = False
+        self._was_healthy = False
         self._parent = os.getppid()
         self._selector = selectors.DefaultSelector()
         self._signals, self._signal_end = socket.socketpair()
@@ -177,7 +185,7 @@ class Supervisor:
         gc.collect()
         gc.freeze()
 
-    def _start(self, name: str) -> None:
+    def _start(self, name: str, environment: Environment | None = None) -> None:
         process = self.processes[name]
         if process.pid is not None:
             return
@@ -186,7 +194,7 @@ class Supervisor:
         if pid == 0:
             code = 1
             try:
-                self._become(name, parent)
+                self._become(name, parent, environment or {})
                 code = 0
             except SystemExit as ending:
                 code = ending.code if isinstance(ending.code, int) else 1
@@ -198,7 +206,7 @@ class Supervisor:
         process.pid, process.exit_code = pid, None
         process.starts = (*process.starts, now())
 
-    def _become(self, name: str, parent: int) -> None:
+    def _become(self, name: str, parent: int, environment: Environment) -> None:
         libc = ctypes.CDLL(None)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         libc.prctl(PR_SET_NAME, f"lab-{name}".encode()[:15], 0, 0, 0)
@@ -218,7 +226,11 @@ class Supervisor:
             words = redis_cluster.command_line(self._redis_binary, self.settings.ports, node, self.directory / name)
             os.execv(words[0], words)
         if name in SERVICES:
-            os.environ.update(self.settings.environment(name))
+            wanted = self.settings.environment(name) | environment
+            for variable, value in wanted.items():
+                os.environ.pop(variable, None)
+                if value is not None:
+                    os.environ[variable] = value
         self._bodies[name]()
 
     @staticmethod
@@ -265,7 +277,7 @@ class Supervisor:
             process.pid, process.exit_code = None, code
             if self._stopping:  # Ctrl-C reaches the whole process group, so children may end first
                 return
-            if process.name == "control" or not self._ready:
+            if process.name == "control" or not self._was_healthy:
                 errors = self._errors_of(process.name)
                 self.failure = self.failure or f"{process.name} ended with code {code}\n{errors}".strip()
                 self._stopping = True
@@ -304,7 +316,7 @@ class Supervisor:
     def _carry_out(self, order: dict[str, Any]) -> dict[str, Any]:
         match order["op"]:
             case "start":
-                self._start(order["name"])
+                self._start(order["name"], order.get("environment"))
             case "kill":
                 self._kill(self.processes[order["name"]])
             case "signal":
@@ -314,8 +326,9 @@ class Supervisor:
             case "table":
                 window = self.settings.time_scale.window(3600)
                 return {"processes": [process.as_dict(window) for process in self.processes.values()]}
+            case "healthy":
+                self._was_healthy = True
             case "ready":
-                self._ready = True
                 self.on_ready()
             case "failed":
                 details = "\n".join(filter(None, map(self._errors_of, SERVICES)))
@@ -367,22 +380,24 @@ class Supervisor:
         """Everything a caller needs to reach this lab."""
         from lab.tokens import mint  # noqa: PLC0415 - imports a cryptography library
 
-        ports, secret, two_hours = self.settings.ports, self.settings.jwt_secret, 7200
+        ports, secret = self.settings.ports, self.settings.jwt_secret
         nodes = {f"LAB_REDIS_NODE_{number}": f"{HOST}:{port}" for number, port in enumerate(ports.doors, 1)}
         return {
             "LAB_GATEWAY_URL": f"http://{HOST}:{ports.gateway}",
             "LAB_MARKET_URL": f"http://{HOST}:{ports.market}",
-            "LAB_MARKET_WS_URL": f"ws://{HOST}:{ports.market}/ws/prices",
-            "LAB_FEED_BINARY_URL": f"ws://{HOST}:{ports.feed}/binary",
-            "LAB_FEED_JSON_URL": f"ws://{HOST}:{ports.feed}/json",
+            "LAB_MARKET_OUTSIDE": f"{OUTSIDE}:{ports.market}",
+            "LAB_STREAM_URL": f"ws://{HOST}:{ports.market}/ws/prices",
+            "LAB_FEED_BINARY_URL": f"ws://{HOST}:{ports.feed_door}/binary",
+            "LAB_FEED_JSON_URL": f"ws://{HOST}:{ports.feed_door}/json",
             **nodes,
-            "LAB_SUPERADMIN_TOKEN": mint(secret, "superadmin", two_hours),
-            "LAB_ADMIN_TOKEN": mint(secret, "admin", two_hours),
-            "LAB_USER_TOKEN": mint(secret, "user", two_hours),
+            "LAB_SUPERADMIN_TOKEN": mint(secret, "superadmin", TOKEN_LIFE_S),
+            "LAB_ADMIN_TOKEN": mint(secret, "admin", TOKEN_LIFE_S),
+            "LAB_USER_TOKEN": mint(secret, "user", TOKEN_LIFE_S),
             "LAB_EXPIRED_TOKEN": mint(secret, "superadmin", -3600),
             "LAB_CONTROL_URL": f"http://{HOST}:{ports.control}",
             "LAB_KEY": self.settings.control_key,
-            "LAB_LOG_DIR": str(self.settings.logs),
+            "LAB_LOGS": str(self.settings.logs),
+            "LAB_INSTALLED": archive.installed_on(self._started_at),
             "LAB_SEED": str(self.settings.seed),
             "LAB_PID": str(os.getpid()),
         }

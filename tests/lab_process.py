@@ -112,6 +112,20 @@ class RunningLab:
         """Lift every fault, restart dead processes, mend the cluster."""
         self.control("POST", "/__lab/reset")
 
+    def terminate(self, process: str) -> dict[str, Any]:
+        """End a service with SIGTERM and start it again; returns elapsed_s, exit_code and left_connections."""
+        ending: dict[str, Any] = self.control("POST", f"/__lab/processes/{process}/terminate")
+        return ending
+
+    def token(self, role: str, ttl_s: int) -> str:
+        """Mint a token for `role` that expires in `ttl_s` seconds."""
+        body = {"role": role, "ttl_s": ttl_s}
+        return str(self.send("POST", f"{self.url('gateway')}/api/auth/token", body=body)[1]["token"])
+
+    def log(self, service: str) -> Path:
+        """Path of the log of `market` or `gateway`."""
+        return Path(self.variables["LAB_LOGS"]) / f"{service}.log"
+
     def requests(self) -> dict[str, Any]:
         """Requests counted per service and route, from outside callers only; see also `internal`."""
         counted: dict[str, Any] = self.control("GET", "/__lab/requests")

@@ -1,6 +1,21 @@
 """The catalogue of faults, one module a family; importing this package fills the catalogue."""
 
-from lab.faults import catalogue, feed, gateway, http, json_body, log_lines, market_data, pool, redis, reports, services
+from lab.faults import (
+    catalogue,
+    feed,
+    gateway,
+    http,
+    json_body,
+    log_files,
+    log_lines,
+    market_data,
+    pool,
+    redis,
+    reports,
+    services,
+    start,
+    stream,
+)
 
 __all__ = [
     "catalogue",
@@ -8,10 +23,13 @@ __all__ = [
     "gateway",
     "http",
     "json_body",
+    "log_files",
     "log_lines",
     "market_data",
     "pool",
     "redis",
     "reports",
     "services",
+    "start",
+    "stream",
 ]

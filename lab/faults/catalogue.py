@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from lab.universe import INDEX
@@ -88,12 +89,20 @@ def text(name: str, meaning: str, *, default: Any = REQUIRED) -> Parameter:
     return Parameter(name, "text", meaning, read, default)
 
 
-def choice(name: str, meaning: str, options: Sequence[str], *, default: Any = REQUIRED) -> Parameter:
-    """Describe one word out of a few."""
+def choice(
+    name: str,
+    meaning: str,
+    options: Sequence[str],
+    *,
+    default: Any = REQUIRED,
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
+) -> Parameter:
+    """Describe one word out of a few; words of `elsewhere` are refused with what to do instead."""
 
     def read(value: Any) -> str:
         if value not in options:
-            raise ValueError("one of " + ", ".join(options))
+            instead = elsewhere.get(str(value))
+            raise ValueError("one of " + ", ".join(options) + (f" ({instead})" if instead else ""))
         return str(value)
 
     return Parameter(name, " | ".join(options), meaning, read, default)

@@ -1,4 +1,4 @@
-"""The upstream feed: silent, partly silent, garbled, slow."""
+"""The upstream feed: silent, partly silent, garbled, slow, or shut to callers from outside."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -117,4 +117,37 @@ async def errors_not_logged(market: "Market", *, op: str, log: bool) -> AsyncIte
         yield
         return
     with _appended(market.traffic.log_errors, object()):
+        yield
+
+
+REFUSE = Fault(
+    "F.mkt.feed_refuse",
+    "infrastructure",
+    "Fail callers from outside at one step of reaching the feed, while the market service keeps its own way: the"
+    " port is closed (tcp), the upgrade is answered with 503 (handshake), pings go unanswered while data flow (ping).",
+    (
+        choice(
+            "step",
+            "the step that fails",
+            ["tcp", "handshake", "ping"],
+            elsewhere={"dns": "for dns, give the run a feed address whose name does not resolve"},
+        ),
+        choice("to", "who is refused", ["checker"], default="checker"),
+    ),
+)
+
+
+@REFUSE.on("feed")
+@asynccontextmanager
+async def outside_callers_refused(feed: "Feed", *, step: str) -> AsyncIterator[None]:
+    """Shut the feed's door, or let it fail one step later."""
+    reason = object()
+    if step == "tcp":
+        await feed.door.refuse(reason)
+        try:
+            yield
+        finally:
+            await feed.door.admit(reason)
+        return
+    with _appended(feed.turning_away if step == "handshake" else feed.deaf_to_pings, reason):
         yield

@@ -11,7 +11,7 @@ from lab.faults.catalogue import Fault, anything, choice, number, text, whole
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from lab.host import Target
+    from lab.host import ListeningPort, Target
 
 SERVICE: Final = choice("service", "the service", ["gateway", "market"])
 ANY_SERVICE: Final = choice("service", "the service", ["gateway", "market", "feed"])
@@ -43,7 +43,7 @@ async def _disconnected(receive: "Receive") -> None:
 DOWN = Fault(
     "F.http.down",
     "infrastructure",
-    "Close a service's listening socket and its open connections: connection refused.",
+    "Close a service's listening sockets and its open connections: connection refused.",
     (
         ANY_SERVICE,
         number("seconds", "reopen by itself after this many seconds", at_least=0.01, at_most=3600, default=None),
@@ -54,21 +54,22 @@ DOWN = Fault(
 @DOWN.on("service")
 @asynccontextmanager
 async def port_shut(target: "Target", *, seconds: float | None) -> AsyncIterator[None]:
-    """Shut the public port; open the same one again on exit or after `seconds`."""
-    port = target.host.public
-    await port.shut()
-    reopening = asyncio.create_task(_reopen(port, seconds)) if seconds is not None else None
+    """Shut every port callers use; open the same ones again on exit or after `seconds`."""
+    ports, reason = list(target.host.ports), object()
+    await asyncio.gather(*(port.refuse(reason) for port in ports))
+    reopening = asyncio.create_task(_reopen(ports, reason, seconds)) if seconds is not None else None
     try:
         yield
     finally:
         if reopening is not None:
             reopening.cancel()
-        await port.open()
+        await _reopen(ports, reason, 0)
 
 
-async def _reopen(port: Any, seconds: float) -> None:
-    await asyncio.sleep(seconds)
-    await port.open()
+async def _reopen(ports: list["ListeningPort"], reason: object, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    for port in ports:
+        await port.admit(reason)
 
 
 STATUS = Fault(

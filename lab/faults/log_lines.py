@@ -4,12 +4,9 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from lab.faults.catalogue import Fault, Place, Values, choice, number, text, truth, whole
-
-if TYPE_CHECKING:
-    from lab.log import Log
 
 SERVICES: Final[dict[str, Place]] = {"market_log": "market", "gateway_log": "gateway"}
 LOG: Final = choice("log", "the log", list(SERVICES), default="market_log")
@@ -33,7 +30,8 @@ def _readable(values: Values) -> str | None:
 EMIT = Fault(
     "F.log.emit",
     "report",
-    "Append a line to a log; healing takes the added lines out again.",
+    "Append a line to a log; healing takes the added lines out again. Any fault on a log ends with the process that"
+    " writes it.",
     (
         LOG,
         text("line", "the message"),
@@ -82,20 +80,20 @@ async def lines_added(
     if not _keeps(target, log):
         yield
         return
-    for _ in range(times):
-        target.log.write(_level(line), "fault", line, age_s=age_s)
-        if followed_by_warmup:
-            target.log.write("INFO", "fault", WARMUP, age_s=age_s)
-    going_on = asyncio.create_task(_add_by_rate(target, line, rate_percent)) if rate_percent else None
-    try:
-        yield
-    finally:
-        if going_on is not None:
-            going_on.cancel()
-        _take_out(target.log, re.compile(r" fault - "))
+    with target.log.planting() as mark:
+        for _ in range(times):
+            target.log.write(_level(line), "fault", line, age_s=age_s, planted_by=mark)
+            if followed_by_warmup:
+                target.log.write("INFO", "fault", WARMUP, age_s=age_s, planted_by=mark)
+        going_on = asyncio.create_task(_add_by_rate(target, line, rate_percent, mark)) if rate_percent else None
+        try:
+            yield
+        finally:
+            if going_on is not None:
+                going_on.cancel()
 
 
-async def _add_by_rate(market: Any, line: str, rate_percent: float) -> None:
+async def _add_by_rate(market: Any, line: str, rate_percent: float, mark: object) -> None:
     seen, owed = market.traffic.messages.total, 0.0
     while True:
         await asyncio.sleep(LONGEST_BURST_S)
@@ -103,64 +101,32 @@ async def _add_by_rate(market: Any, line: str, rate_percent: float) -> None:
         seen = market.traffic.messages.total
         while owed >= 1:
             owed -= 1
-            market.log.write(_level(line), "fault", line)
+            market.log.write(_level(line), "fault", line, planted_by=mark)
 
 
 @asynccontextmanager
 async def lines_muted(target: Any, *, log: str, pattern: str) -> AsyncIterator[None]:
-    """Take matching lines out and let no more in; what was taken out comes back on exit."""
+    """Show no matching lines; all of them are in their place on exit."""
     if not _keeps(target, log):
         yield
         return
     muted = re.compile(pattern)
-    taken = _take_out(target.log, muted)
-    target.log.muted.append(muted)
-    try:
+    with target.log.seen_as(lambda message: None if muted.search(message) else message):
         yield
-    finally:
-        target.log.muted.remove(muted)
-        _put_back(target.log, taken)
 
 
 @asynccontextmanager
 async def lines_rewritten(target: Any, *, log: str, pattern: str, with_: str) -> AsyncIterator[None]:
-    """Replace the text; put it back on exit."""
+    """Replace the text; every line is as it was written on exit."""
     if not _keeps(target, log):
         yield
         return
-    target.log.edit(lambda kept: kept.replace(pattern, with_))
-    target.log.rewritten.append((pattern, with_))
-    try:
+    with target.log.seen_as(lambda message: message.replace(pattern, with_)):
         yield
-    finally:
-        target.log.rewritten.remove((pattern, with_))
-        target.log.edit(lambda kept: kept.replace(with_, pattern))
 
 
 def _keeps(target: Any, log: str) -> bool:
     return bool(target.host.name == SERVICES[log])
-
-
-def _take_out(log: "Log", pattern: re.Pattern[str]) -> list[tuple[int, str]]:
-    taken: list[tuple[int, str]] = []
-
-    def without(kept: str) -> str:
-        lines = list(enumerate(kept.splitlines(keepends=True)))
-        taken.extend((place, line) for place, line in lines if pattern.search(line))
-        return "".join(line for _, line in lines if not pattern.search(line))
-
-    log.edit(without)
-    return taken
-
-
-def _put_back(log: "Log", taken: list[tuple[int, str]]) -> None:
-    def with_them(kept: str) -> str:
-        lines = kept.splitlines(keepends=True)
-        for place, line in taken:  # in rising order, so that each finds its old place again
-            lines.insert(place, line)
-        return "".join(lines)
-
-    log.edit(with_them)
 
 
 for place in SERVICES.values():

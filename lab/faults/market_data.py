@@ -1,4 +1,4 @@
-"""Prices gone wrong: lost, stuck, missing, implausible, or different on one leg."""
+"""Prices gone wrong: lost, stuck, missing, implausible, or on one leg off the mark, late or another symbol's."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lab.clock import now_ms
-from lab.faults.catalogue import Fault, Values, choice, number, symbols, text, truth
+from lab.faults.catalogue import BadParametersError, Fault, choice, number, symbols, truth
 from lab.universe import SYMBOLS, redis_key
 
 if TYPE_CHECKING:
     from lab.services.feed import Feed
+    from lab.services.market.legs import Bend, LegName
     from lab.services.market.service import Market
 
 WRITE_ON_ITS_WAY_S = 0.15
+LONGEST_WAIT_S = 15.0
 
 DROP = Fault(
     "F.mkt.redis_write_drop",
@@ -189,52 +191,101 @@ async def quotes_spoilt(
         feed.send_all(symbols)
 
 
-def _leg_or_pair(values: Values) -> str | None:
-    return None if (values["leg"] is None) != (values["pair"] is None) else "give either leg or pair"
-
-
+LEG = choice("leg", "the leg", ["ws", "redis", "api"])
 SKEW = Fault(
     "F.mkt.price_skew",
     "behaviour",
-    "Answer a price off the mark: on a whole leg, or only to readers that serve one comparison"
-    " (header X-Lab-Pair on the API or the client stream).",
+    "Serve prices off the mark on one leg.",
     (
-        choice("leg", "the leg", ["ws", "redis", "api"], default=None),
-        choice("pair", "the comparison", ["ws-redis", "redis-api", "ws-api"], default=None),
+        LEG,
         symbols("symbols", "the symbols"),
         number("bps", "how far off, basis points", at_least=-5000, at_most=5000, default=12),
-        text("mode", "a remark, not acted on", default=None),
     ),
-    _leg_or_pair,
 )
 
 
 @SKEW.on("market")
 @asynccontextmanager
-async def price_skewed(
-    market: "Market",
-    *,
-    leg: str | None,
-    pair: str | None,
-    symbols: list[str],
-    bps: float,
-) -> AsyncIterator[None]:
-    """Skew what is written to Redis, or what readers are told."""
-    from lab.services.market.service import Skew  # noqa: PLC0415 - the catalogue loads without it
+async def price_skewed(market: "Market", *, leg: "LegName", symbols: list[str], bps: float) -> AsyncIterator[None]:
+    """Skew what stands in Redis, or what readers are told."""
+    from lab.services.market.legs import Skew  # noqa: PLC0415 - the catalogue loads without it
 
-    skew = Skew(leg, pair, frozenset(symbols), bps)
-    written = (frozenset(symbols), bps)
-    if leg == "redis":
-        market.writer.skews.append(written)
-    else:
-        market.skews.append(skew)
+    async with _bent(market, leg, Skew(frozenset(symbols), bps), symbols):
+        yield
+
+
+DELAY = Fault(
+    "F.mkt.price_delay",
+    "behaviour",
+    "Serve prices on one leg as they were seconds ago: same price, number and time stamp, ticking on. With"
+    " leg=redis that is what stands in Redis; the service judges freshness by the writes it made and stays fresh,"
+    " and its own price consistency compares a quote of Redis with the same number in memory, which reaches back"
+    " about 10 s; older ones it compares with the newest. A lab that has not run that long yet waits until it has.",
+    (
+        LEG,
+        symbols("symbols", "the symbols"),
+        number("seconds", "how late, s", at_least=0.5, at_most=60, default=4),
+    ),
+)
+
+
+@DELAY.on("market")
+@asynccontextmanager
+async def price_delayed(market: "Market", *, leg: "LegName", symbols: list[str], seconds: float) -> AsyncIterator[None]:
+    """Serve the leg from the past, as soon as it is known that far back."""
+    from lab.services.market.legs import Delay  # noqa: PLC0415 - the catalogue loads without it
+
+    missing_s = seconds - market.legs[leg].past.known_for_s(symbols)
+    if missing_s > LONGEST_WAIT_S:
+        raise BadParametersError(
+            f"F.mkt.price_delay: prices of {seconds:g} s ago will not be known for another {missing_s:.0f} s"
+        )
+    await asyncio.sleep(max(0.0, missing_s))
+    async with _bent(market, leg, Delay(frozenset(symbols), seconds), symbols):
+        yield
+
+
+SWAP = Fault(
+    "F.mkt.price_swap",
+    "behaviour",
+    "Serve two symbols on one leg with each other's prices, numbers and time stamps, under their own names. With"
+    " leg=redis that is what stands in Redis; the service judges freshness by the writes it made and stays fresh,"
+    " and its own price consistency, which compares Redis with memory, names both symbols.",
+    (LEG, symbols("symbols", "the two symbols")),
+    lambda values: None if len(set(values["symbols"])) == len(values["symbols"]) == 2 else "name exactly two symbols",
+)
+
+
+@SWAP.on("market")
+@asynccontextmanager
+async def prices_swapped(market: "Market", *, leg: "LegName", symbols: list[str]) -> AsyncIterator[None]:
+    """Serve each from the other."""
+    from lab.services.market.legs import Swap  # noqa: PLC0415 - the catalogue loads without it
+
+    async with _bent(market, leg, Swap((symbols[0], symbols[1])), symbols):
+        yield
+
+
+@asynccontextmanager
+async def _bent(market: "Market", name: "LegName", bend: "Bend", symbols: list[str]) -> AsyncIterator[None]:
+    leg = market.legs[name]
+    leg.bends.append(bend)
     try:
+        await _written_anew(market, name, symbols)
         yield
     finally:
-        if leg == "redis":
-            market.writer.skews.remove(written)
-        else:
-            market.skews.remove(skew)
+        leg.bends.remove(bend)
+        await _written_anew(market, name, symbols)
+
+
+async def _written_anew(market: "Market", name: "LegName", symbols: list[str]) -> None:
+    if name != "redis":
+        return
+    # Not with the next tick of each symbol: what Redis holds changes before the fault counts as caused or lifted.
+    for symbol in symbols:
+        if quote := market.prices.newest.get(symbol):
+            market.writer.offer(quote)
+    await asyncio.sleep(WRITE_ON_ITS_WAY_S)
 
 
 MUTE = Fault(

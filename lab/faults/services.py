@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lab.clock import now
 from lab.faults.catalogue import Fault, choice, number, truth
+from lab.ports import OUTSIDE
 
 if TYPE_CHECKING:
     from lab.services.feed import Feed
@@ -149,6 +150,70 @@ async def service_crashed(market: "Market", *, name: str, no_restart: bool) -> A
         return
     with _service_down(market, name, "crash"):
         yield
+
+
+NO_RESTART = Fault(
+    "F.mkt.no_auto_restart",
+    "behaviour",
+    "Take a WebSocket listener out of supervision and crash it: it stays down until healed.",
+    (choice("which", "the listener", ["binary", "json"]),),
+)
+
+
+@NO_RESTART.on("market")
+@asynccontextmanager
+async def listener_not_restarted(market: "Market", *, which: str) -> AsyncIterator[None]:
+    """Crash the listener's service for good; start it again on exit."""
+    with _service_down(market, f"{which}_market_listener", "crash"):
+        yield
+
+
+HANG = Fault(
+    "F.mkt.shutdown_hang",
+    "behaviour",
+    "Let one background service go on for a while after it was told to stop. Past SHUTDOWN_TIMEOUT (10 s) the market"
+    " service gives up and exits with code 1.",
+    (
+        number("seconds", "how long it goes on, s", at_least=0.1, at_most=60, default=14),
+        choice("name", "the service", SERVICE_NAMES, default="autocutoff_watcher"),
+    ),
+)
+
+
+@HANG.on("market")
+@asynccontextmanager
+async def cancellation_ignored(market: "Market", *, seconds: float, name: str) -> AsyncIterator[None]:
+    """Make the service's body deaf to its cancellation."""
+    deaf_for_s = market.service(name).deaf_for_s
+    deaf_for_s.append(seconds)
+    try:
+        yield
+    finally:
+        deaf_for_s.remove(seconds)
+
+
+BIND = Fault(
+    "F.mkt.bind_all",
+    "infrastructure",
+    "Let the market service listen where outside callers would find it: 127.0.0.9, on its usual port.",
+)
+
+
+@BIND.on("market")
+@asynccontextmanager
+async def bound_outside(market: "Market") -> AsyncIterator[None]:
+    """Open a second socket on the other loopback address."""
+    from lab.host import ListeningPort  # noqa: PLC0415 - the catalogue loads without it
+
+    host = market.host
+    port = ListeningPort(host.dispatch, host.public.port, OUTSIDE)
+    host.ports.append(port)
+    await port.open()
+    try:
+        yield
+    finally:
+        host.ports.remove(port)
+        await port.refuse("healed")
 
 
 WARMUP = Fault("F.mkt.no_warmup", "behaviour", "Do not run the warm-up after a feed connection is made again.")

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.responses import JSONResponse
 from starlette.routing import WebSocketRoute
 from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from lab.clock import now_ms
-from lab.host import Host, quiet, stop_signal
+from lab.host import Host, ListeningPort, quiet, stop_signal
 from lab.settings import Settings
 from lab.universe import HOME_CHANNEL, INDEX, LISTING, SYMBOLS
 
@@ -28,6 +30,8 @@ STEP_BPS: Final = 0.4
 SPREAD_BPS: Final = 1.5
 LONGEST_CATCH_UP_S: Final = 2.0
 QUEUE_FRAMES: Final = 4000
+PONG: Final = b"\x8a"
+"""First byte of a pong frame."""
 
 
 @dataclass
@@ -103,6 +107,8 @@ class Feed:
     """Prices, their schedule, and everything a fault may change about them."""
 
     host: Host
+    door: ListeningPort
+    """Where callers from outside reach the feed; the market service has a way of its own."""
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
@@ -122,6 +128,10 @@ class Feed:
         self.moved: list[str] = []
         """Channels (binary, json) whose symbols travel on the other one."""
         self.garbling: list[Garbling] = []
+        self.turning_away: list[object] = []
+        """Faults under which callers from outside are refused the upgrade to a WebSocket."""
+        self.deaf_to_pings: list[object] = []
+        """Faults under which pings of callers from outside are not answered."""
         self._turn = 0
 
     @property
@@ -235,8 +245,12 @@ class Feed:
 
     async def serve_channel(self, websocket: WebSocket) -> None:
         """Serve one subscriber until it leaves."""
+        internal = self.host.traffic.is_internal(websocket.scope)
+        if self.turning_away and not internal:
+            await websocket.send_denial_response(JSONResponse({"detail": "the feed takes no subscribers"}, 503))
+            return
         await websocket.accept()
-        subscriber = Subscriber(websocket.url.path.removeprefix("/"), self.host.traffic.is_internal(websocket.scope))
+        subscriber = Subscriber(websocket.url.path.removeprefix("/"), internal)
         self.subscribers.append(subscriber)
         sending = asyncio.create_task(_send_frames(websocket, subscriber))
         try:
@@ -257,6 +271,17 @@ class Feed:
 
     def forget_since(self, moment: float) -> None:
         """Keep everything: the feed has no history."""
+
+
+def answering_pings(feed: Feed) -> type[WebSocketsSansIOProtocol]:
+    """Protocol of the feed's door: as usual, but for pongs that a fault withholds."""
+
+    class Door(WebSocketsSansIOProtocol):
+        def handle_ping(self) -> None:
+            answer = self.conn.data_to_send()
+            self.transport.write(b"".join(part for part in answer if not (feed.deaf_to_pings and part[:1] == PONG)))
+
+    return Door
 
 
 async def _send_frames(websocket: WebSocket, subscriber: Subscriber) -> None:
@@ -284,13 +309,16 @@ async def serve(settings: Settings) -> None:
         ]
     )
     host = Host("feed", app, feed, settings)
+    feed.door = ListeningPort(host.dispatch, settings.ports.feed_door, websockets=answering_pings(feed))
+    host.ports.append(feed.door)
     await host.private.open()
     await host.public.open()
+    await feed.door.open()
     work = [asyncio.create_task(feed.tick()), asyncio.create_task(feed.beat())]
     await stop_signal()
     for task in work:
         task.cancel()
-    await asyncio.gather(host.public.shut(), host.private.shut())
+    await asyncio.gather(feed.door.shut(), host.public.shut(), host.private.shut())
 
 
 def run(settings: Settings) -> None:

@@ -255,9 +255,9 @@ class Gateway:
     async def _mint(self, request: Request) -> Response:
         try:
             wanted = await request.json()
-            role, ttl_s = str(wanted["role"]), float(wanted.get("ttl_s", 900))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return JSONResponse(failure("BAD_REQUEST", "expected role and ttl_s"), 422)
+            role, ttl_s = str(wanted["role"]), int(wanted.get("ttl_s", 900))
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            return JSONResponse(failure("BAD_REQUEST", "expected role and ttl_s, in seconds"), 422)
         if role not in ROLES:
             return JSONResponse(failure("BAD_REQUEST", f"role must be one of {', '.join(ROLES)}"), 422)
         return JSONResponse({"token": mint(self._secret, role, ttl_s)})
@@ -378,6 +378,7 @@ async def serve(settings: Settings) -> None:
     await stop_signal()
     await asyncio.gather(host.public.shut(), host.private.shut())
     await gateway.upstream.close()
+    gateway.log.close()
 
 
 def run(settings: Settings) -> None:

@@ -1,13 +1,14 @@
 """The control plane: its key, its errors, what it counts and what it shows."""
 
 import os
+import re
 import signal
 import socket
 from pathlib import Path
 
 import pytest
 
-from tests.lab_process import LabError, RunningLab, wait_until
+from tests.lab_process import REPOSITORY, LabError, RunningLab, wait_until
 
 STARTUP = [
     "Starting Python Market Service",
@@ -77,6 +78,16 @@ def test_the_catalogue_lists_every_fault_with_its_parameters(lab: RunningLab) ->
     assert [one["name"] for one in listed["F.mkt.pool"]["parameters"]] == ["max_connections", "active"]
 
 
+def test_every_fault_the_document_shows_exists_with_those_parameters(lab: RunningLab) -> None:
+    listed = {fault["id"]: fault for fault in lab.control("GET", "/__lab/faults")}
+    document = (REPOSITORY / "docs" / "lab.md").read_text("utf-8")
+    shown = re.findall(r"[`' ](F\.\w+\.\w+)(?::([^`' \n]+))?", document)
+    assert len(shown) > 20
+    for name, written in shown:
+        given = set(re.findall(r"(?:^|,)(\w+)=", written))
+        assert given <= {one["name"] for one in listed[name]["parameters"]}, name
+
+
 def test_requests_from_outside_are_counted_apart_from_calls_between_services(lab: RunningLab) -> None:
     lab.reset_requests()
     for _ in range(3):
@@ -120,19 +131,19 @@ def test_reset_restarts_what_was_killed_from_outside(lab: RunningLab) -> None:
 
 
 def test_start_up_is_logged_line_by_line(lab: RunningLab) -> None:
-    lines = (Path(lab.variables["LAB_LOG_DIR"]) / "market.log").read_text("utf-8").splitlines()
+    lines = (Path(lab.variables["LAB_LOGS"]) / "market.log").read_text("utf-8").splitlines()
     positions = [next(n for n, line in enumerate(lines) if text in line) for text in STARTUP]
     assert positions == sorted(positions)
 
 
 def test_health_checks_and_stable_connections_are_logged(lab: RunningLab) -> None:
-    log = Path(lab.variables["LAB_LOG_DIR"]) / "market.log"
+    log = Path(lab.variables["LAB_LOGS"]) / "market.log"
     for text in ("Health Check - Redis: ✅", "messages, connection stable"):
         wait_until(lambda text=text: text in log.read_text("utf-8"), 8, text)
 
 
 def test_a_lost_feed_is_logged_and_warmed_up_after(lab: RunningLab) -> None:
-    log = Path(lab.variables["LAB_LOG_DIR"]) / "market.log"
+    log = Path(lab.variables["LAB_LOGS"]) / "market.log"
     before = log.read_text("utf-8").count("Market data warmup successful")
     lab.heal(lab.fault("F.http.down", service="feed"))
     wait_until(lambda: log.read_text("utf-8").count("Market data warmup successful") > before, 10, "warm-up")
@@ -143,7 +154,7 @@ def test_gateway_requests_are_logged_with_their_id(lab: RunningLab) -> None:
     token = lab.variables["LAB_ADMIN_TOKEN"]
     headers = {"Authorization": f"Bearer {token}", "X-Request-Id": "req-4711"}
     lab.send("GET", f"{lab.url('gateway')}/api/python-health", headers)
-    text = (Path(lab.variables["LAB_LOG_DIR"]) / "gateway.log").read_text("utf-8")
+    text = (Path(lab.variables["LAB_LOGS"]) / "gateway.log").read_text("utf-8")
     line = next(line for line in text.splitlines() if "req-4711" in line)
     assert "INFO gateway - GET /api/python-health 200 " in line
     assert line.endswith("req=req-4711 role=admin")

@@ -358,7 +358,7 @@ def test_stuck_writes_leave_redis_old_while_the_service_believes_all_is_fresh(la
 
 def test_garbled_frames_are_logged_unless_told_otherwise(lab: RunningLab) -> None:
     def lines() -> int:
-        text = (Path(lab.variables["LAB_LOG_DIR"]) / "market.log").read_text("utf-8")
+        text = (Path(lab.variables["LAB_LOGS"]) / "market.log").read_text("utf-8")
         return text.count("Message processing error")
 
     before = lines()
@@ -469,7 +469,7 @@ def test_faults_need_sensible_parameters(lab: RunningLab) -> None:
 
 
 def log_of(lab: RunningLab, service: str) -> str:
-    return (Path(lab.variables["LAB_LOG_DIR"]) / f"{service}.log").read_text("utf-8")
+    return (Path(lab.variables["LAB_LOGS"]) / f"{service}.log").read_text("utf-8")
 
 
 def test_log_lines_can_be_added_and_go_again(lab: RunningLab) -> None:
@@ -547,7 +547,7 @@ def test_garbled_frames_for_the_checker_leave_the_service_alone(lab: RunningLab)
 def test_a_muted_symbol_does_not_reach_clients(lab: RunningLab) -> None:
     lab.fault("F.mkt.client_mute", symbols=["NZDCAD"])
     order = {"op": "subscribe", "symbols": ["EURUSD", "NZDCAD"]}
-    ticks = asyncio.run(received(lab.variables["LAB_MARKET_WS_URL"], 6, order))
+    ticks = asyncio.run(received(lab.variables["LAB_STREAM_URL"], 6, order))
     assert {json.loads(tick)["symbol"] for tick in ticks} == {"EURUSD"}
 
 

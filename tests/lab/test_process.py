@@ -18,7 +18,8 @@ from tests.lab_process import REPOSITORY, RunningLab, wait_until
 VARIABLES = {
     "LAB_GATEWAY_URL",
     "LAB_MARKET_URL",
-    "LAB_MARKET_WS_URL",
+    "LAB_MARKET_OUTSIDE",
+    "LAB_STREAM_URL",
     "LAB_FEED_BINARY_URL",
     "LAB_FEED_JSON_URL",
     "LAB_REDIS_NODE_1",
@@ -30,7 +31,8 @@ VARIABLES = {
     "LAB_EXPIRED_TOKEN",
     "LAB_CONTROL_URL",
     "LAB_KEY",
-    "LAB_LOG_DIR",
+    "LAB_LOGS",
+    "LAB_INSTALLED",
     "LAB_SEED",
     "LAB_PID",
 }
@@ -87,7 +89,7 @@ def _writes(lab: RunningLab) -> int:
 def test_closing_standard_input_stops_everything_and_leaves_nothing_behind() -> None:
     with RunningLab() as lab:
         children = psutil.Process(lab.pid).children(recursive=True)
-        directory = Path(lab.variables["LAB_LOG_DIR"]).parent
+        directory = Path(lab.variables["LAB_LOGS"]).parent
         assert directory.stat().st_mode & 0o077 == 0
         took = lab.stop()
         assert lab.process is not None
@@ -104,7 +106,7 @@ def test_children_die_with_a_parent_killed_with_9_and_the_next_start_sweeps_up(t
         assert len(children) == 7
         os.kill(lab.pid, signal.SIGKILL)
         wait_until(lambda: not [one for one in children if one.is_running()], 5, "all children are dead")
-        directory = Path(lab.variables["LAB_LOG_DIR"]).parent
+        directory = Path(lab.variables["LAB_LOGS"]).parent
         assert directory.exists()
         options = ("--fault", "F.mkt.pool:max_connections=20,active=17", "--time-scale", "30")
         with RunningLab(*options, environment=own) as second:

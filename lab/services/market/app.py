@@ -34,11 +34,10 @@ def routes(market: Market) -> Starlette:
         symbol = request.path_params["symbol"]
         if symbol not in market.prices.symbols:
             return JSONResponse({"detail": f"unknown symbol {symbol}"}, 404)
-        quote = market.prices.newest.get(symbol)
+        quote = market.legs["api"].shown(symbol)
         if quote is None:
             return JSONResponse({"detail": f"no price for {symbol}"}, 503)
-        shown = market.skewed(quote, "api", request.headers.get("X-Lab-Pair", ""))
-        return JSONResponse(shown.as_dict())
+        return JSONResponse(quote.as_dict())
 
     async def not_found(_request: Request, _error: Exception) -> Response:
         return JSONResponse({"detail": "Not Found"}, 404)
@@ -64,18 +63,28 @@ async def serve(settings: Settings) -> int:
     host = Host("market", routes(market), market, settings)
     await host.private.open()
     market.log.write("INFO", "startup", "🚀 Starting Python Market Service")
-    if not await validate(market.nodes, market.log):
+    if not await validate(market.nodes, market.log) and os.environ["PREREQUISITES"] == "blocking":
+        market.log.close()
         return 1
     await market.start()
     await host.public.open()
     await stop_signal()
-    try:
-        async with asyncio.timeout(float(os.environ["SHUTDOWN_TIMEOUT"])):
-            await asyncio.gather(host.public.shut(), market.stop())
-            await host.private.shut()
-    except TimeoutError:
-        return 1
+    await stop(market)
+    market.log.close()
     return 0
+
+
+async def stop(market: Market) -> None:
+    """Close every port and stop everything; past the shutdown time-out the process ends on the spot, with code 1."""
+    timeout_s = float(os.environ["SHUTDOWN_TIMEOUT"])
+    try:
+        async with asyncio.timeout(timeout_s):
+            await asyncio.gather(*(port.shut() for port in market.host.ports), market.stop())
+            await market.host.private.shut()
+    except TimeoutError:
+        market.log.write("ERROR", "shutdown", f"Still running {timeout_s:g} s after being told to stop, forcing exit")
+        market.log.close()
+        os._exit(1)
 
 
 def run(settings: Settings) -> None:

@@ -12,10 +12,9 @@ from lab.redis_cluster import state_of
 from lab.services.market.pool import Node
 
 VARIABLES: Final = ("REDIS_NODES", "MARKET_WS_BINARY_URL", "MARKET_WS_JSON_URL", "PORT", "REDIS_POOL_MAX")
-PATIENCE_S: Final = 15.0
 
 
-async def redis_is_up(nodes: tuple[Node, ...], patience_s: float = PATIENCE_S) -> bool:
+async def redis_is_up(nodes: tuple[Node, ...], patience_s: float) -> bool:
     """Wait up to `patience_s` seconds until every node says the cluster is ok."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience_s
@@ -38,7 +37,7 @@ def missing_variables(environment: Mapping[str, str]) -> list[str]:
 async def validate(nodes: tuple[Node, ...], log: Log) -> bool:
     """Check every prerequisite and log each result; False when one is not met."""
     log.write("INFO", "startup", "🔍 Validating startup prerequisites")
-    redis = await redis_is_up(nodes)
+    redis = await redis_is_up(nodes, float(os.environ["REDIS_START_TIMEOUT"]))
     log.write(*_line("Redis cluster connectivity", met=redis))
     variables = not missing_variables(os.environ)
     log.write(*_line("Environment variables", met=variables))

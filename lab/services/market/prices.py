@@ -102,10 +102,20 @@ class Loss:
         return True
 
 
+@dataclass(frozen=True)
+class Write:
+    """A quote on its way to Redis, and what is written for it (the same unless a fault bends the prices there)."""
+
+    quote: Quote
+    stored: Quote
+
+
 class Writer:
     """Writes quotes to the node that owns them, batch by batch as they come in."""
 
-    def __init__(self, pool: Pool, owner: Callable[[str], Node], window_s: float) -> None:
+    def __init__(
+        self, pool: Pool, owner: Callable[[str], Node], stored: Callable[[Quote], list[Quote]], window_s: float
+    ) -> None:
         self.written: dict[str, Quote] = {}
         """Newest quote per symbol that Redis has acknowledged."""
         self.last_write = now()
@@ -118,11 +128,10 @@ class Writer:
         """Sets of symbols never written, one per fault."""
         self.stuck: list[frozenset[str]] = []
         """Sets of symbols acknowledged without being written, one per fault."""
-        self.skews: list[tuple[frozenset[str], float]] = []
-        """Sets of symbols written off the mark, and by how many basis points."""
         self._window = window_s
         self._owner = owner
-        self._pending: dict[Node, deque[Quote]] = {node: deque() for node in pool.nodes}
+        self._stored = stored
+        self._pending: dict[Node, deque[Write]] = {node: deque() for node in pool.nodes}
         self._wake = {node: asyncio.Event() for node in pool.nodes}
         self._pool = pool
         self._leases = {node: Lease(pool, node, "data") for node in pool.nodes}
@@ -135,10 +144,15 @@ class Writer:
         if any(loss.hits(quote.symbol) for loss in self.losses):
             self.dropped.add()
             return
-        if quote.symbol not in self._node_of:
-            self._node_of[quote.symbol] = self._owner(quote.symbol)
-        node = self._node_of[quote.symbol]
-        self._pending[node].append(quote)
+        for stored in self._stored(quote):
+            self._queue(Write(quote, stored))
+
+    def _queue(self, write: Write) -> None:
+        symbol = write.stored.symbol
+        if symbol not in self._node_of:
+            self._node_of[symbol] = self._owner(symbol)
+        node = self._node_of[symbol]
+        self._pending[node].append(write)
         if len(self._pending[node]) > BACKLOG_TICKS:
             self._drop_superseded(node)
         self._wake[node].set()
@@ -148,14 +162,14 @@ class Writer:
         return sum(map(len, self._pending.values()))
 
     def _drop_superseded(self, node: Node) -> None:
-        newest = {quote.symbol: quote for quote in self._pending[node]}
+        newest = {write.stored.symbol: write for write in self._pending[node]}
         self.dropped.add(len(self._pending[node]) - len(newest))
         self._pending[node] = deque(newest.values())
 
     def discard(self, symbols: frozenset[str]) -> None:
         """Forget what is waiting or written for some symbols."""
         for node, waiting in self._pending.items():
-            self._pending[node] = deque(quote for quote in waiting if quote.symbol not in symbols)
+            self._pending[node] = deque(write for write in waiting if write.stored.symbol not in symbols)
         for symbol in symbols:
             self.written.pop(symbol, None)
 
@@ -188,15 +202,9 @@ class Writer:
         finally:
             self._leases[node].end()
 
-    def _skewed(self, quote: Quote) -> Quote:
-        for symbols, bps in self.skews:
-            if quote.symbol in symbols:
-                quote = quote.skewed(bps)
-        return quote
-
-    async def _write(self, node: Node, batch: list[Quote]) -> bool:
-        real = [quote for quote in batch if not any(quote.symbol in those for those in self.stuck)]
-        commands = [command for quote in real for command in write_commands(self._skewed(quote))]
+    async def _write(self, node: Node, batch: list[Write]) -> bool:
+        real = [write.stored for write in batch if not any(write.stored.symbol in those for those in self.stuck)]
+        commands = [command for stored in real for command in write_commands(stored)]
         try:
             replies = await self._leases[node].call(*commands) if commands else []
         except (OSError, TimeoutError):
@@ -206,9 +214,9 @@ class Writer:
             self.errors.add(len(batch))
             return False
         moment = time.monotonic()
-        for quote in batch:
-            self.written[quote.symbol] = quote
-            self.lag_ms.add((moment - quote.received) * 1000)
+        for write in batch:
+            self.written[write.quote.symbol] = write.quote
+            self.lag_ms.add((moment - write.quote.received) * 1000)
         self.writes.add(len(batch))
         self.last_write = now()
         return True

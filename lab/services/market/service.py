@@ -1,20 +1,21 @@
 """The market service itself: its parts, its seven background services, its start and its end."""
 
 import asyncio
+import math
 import os
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lab.clock import now
 from lab.host import Host
 from lab.log import Log
-from lab.redis_cluster import own_slots
+from lab.redis_cluster import SLOTS, own_slots
 from lab.resp import LostError, ReplyError, key_slot
-from lab.services.market.diagnostics import Diagnostics, NoSampleError
+from lab.services.market.diagnostics import Diagnostics
+from lab.services.market.legs import Leg, LegName, Past
 from lab.services.market.listeners import History, Listener, Traffic
 from lab.services.market.pool import ExhaustedError, Lease, Node, Pool
-from lab.services.market.prices import SLOT_OF, Prices, Quote, Writer, age_s, read_command, stored_quote
+from lab.services.market.prices import SLOT_OF, Prices, Writer, age_s, read_command, stored_quote
 from lab.services.market.sampler import Sampler
 from lab.services.market.streams import Streams
 from lab.services.market.supervision import Service
@@ -30,24 +31,12 @@ FLOW_WINDOW_PRODUCTION_S: Final = 300.0
 TESTED_SYMBOLS: Final = 25
 RECONNECT_PAUSE_S: Final = 0.1
 RENEW_WITHIN_S: Final = 1.0
+FIRST_HEALTH_CHECK_WITHIN_S: Final = 0.7
+FIRST_LOOK_S: Final = 0.05
+USUAL_POOL: Final = 50
+"""Pool size of a service that is started without being told one."""
 # One holding on each Redis node, so that valuing it keeps a connection to each.
 PORTFOLIO: Final = {"EURUSD": 120_000.0, "XAUUSD": 15.0, "AUDCAD": -40_000.0}
-
-
-@dataclass(frozen=True, eq=False)
-class Skew:
-    """A price answered off the mark: where, for which symbols, by how many basis points."""
-
-    leg: str | None
-    pair: str | None
-    symbols: frozenset[str]
-    bps: float
-
-    def applies(self, symbol: str, leg: str, reader_pair: str) -> bool:
-        """Whether a reader on `leg`, serving the comparison `reader_pair`, sees this skew."""
-        if symbol not in self.symbols:
-            return False
-        return self.leg == leg if self.leg else self.pair == reader_pair
 
 
 class Market:
@@ -61,14 +50,18 @@ class Market:
         self.settings = settings
         self.scale = scale
         self.started_at = now()
-        self.last_health_check = now()
+        self.last_health_check = self.started_at
         self.fresh_threshold_s = float(os.environ["FRESH_THRESHOLD_SECONDS"])
         self.nodes = tuple(Node(name, port) for name, port in zip(NODES, ports, strict=True))
         self.log = Log(settings.logs / "market.log")
-        self.pool = Pool(self.nodes, int(os.environ["REDIS_POOL_MAX"]))
+        self.pool = Pool(self.nodes, int(os.environ.get("REDIS_POOL_MAX", USUAL_POOL)))
         self.slots: list[tuple[int, int, Node]] = []
         self.prices = Prices()
-        self.writer = Writer(self.pool, self.owner, scale.window(FLOW_WINDOW_PRODUCTION_S))
+        past = Past()
+        self.prices.listeners.append(past.keep)
+        names: tuple[LegName, ...] = ("ws", "redis", "api")
+        self.legs = {name: Leg(name, self.prices, past) for name in names}
+        self.writer = Writer(self.pool, self.owner, self.legs["redis"].carried, scale.window(FLOW_WINDOW_PRODUCTION_S))
         self.prices.listeners.append(self.writer.offer)
         self.streams = Streams(self)
         self.traffic = Traffic(scale)
@@ -89,7 +82,6 @@ class Market:
             listener.on_change = self._note_connection
         self.sampler = Sampler(self.pool, self.owner, lambda: self.prices.symbols, self.tested_symbols, scale)
         self.diagnostics = Diagnostics(self)
-        self.skews: list[Skew] = []
         self.without_warmup: list[object] = []
         """Faults that keep the warm-up from running."""
         self.cluster_alarms: list[object] = []
@@ -135,13 +127,6 @@ class Market:
         """Symbols whose reading tests the connections."""
         return self.prices.symbols[:TESTED_SYMBOLS]
 
-    def skewed(self, quote: Quote, leg: str, reader_pair: str) -> Quote:
-        """Return the quote as a reader on `leg` gets to see it."""
-        for skew in self.skews:
-            if skew.applies(quote.symbol, leg, reader_pair):
-                quote = quote.skewed(skew.bps)
-        return quote
-
     async def command(self, key: str, *command: str | int) -> None:
         """Run one Redis command on the node that owns `key`."""
         async with self.pool.borrow(self.owner_of_slot(key_slot(key)), "data") as borrowed:
@@ -150,11 +135,14 @@ class Market:
             raise reply
 
     async def read_slots(self) -> None:
-        """Ask every node which slots it serves."""
+        """Ask every node which slots it serves; nodes that do not answer are taken to serve their usual ones."""
         found: list[tuple[int, int, Node]] = []
-        for node in self.nodes:
-            async with self.pool.borrow(node, "data") as borrowed:
-                found += [(first, last, node) for first, last in await own_slots(borrowed.connection)]
+        for node, usual in zip(self.nodes, SLOTS, strict=True):
+            try:
+                async with self.pool.borrow(node, "data") as borrowed:
+                    found += [(first, last, node) for first, last in await own_slots(borrowed.connection)]
+            except (OSError, TimeoutError):
+                found.append((*usual, node))
         self.slots = found
 
     async def start(self) -> None:
@@ -177,11 +165,15 @@ class Market:
         self.log.write("INFO", "shutdown", "Stopping background services")
         for task in self._core:
             task.cancel()
-        await asyncio.gather(*(service.stop() for service in self.services))
+        await asyncio.gather(*(self._stop_service(service) for service in self.services))
         if self._core:
             await asyncio.wait(self._core)
         self.pool.close()
         self.log.write("INFO", "shutdown", "Shutdown complete")
+
+    async def _stop_service(self, service: Service) -> None:
+        await service.stop()
+        self.log.write("INFO", "shutdown", f"{service.title} stopped")
 
     def refuses(self, _scope: "Scope") -> bool:
         """Turn nobody away: there is no access control here."""
@@ -254,20 +246,27 @@ class Market:
             await asyncio.sleep(self.scale.window(30))
 
     async def _monitor_health(self) -> None:
-        interval = float(os.environ["HEALTH_MONITOR_INTERVAL"])
-        first_after = time.monotonic() + 0.7
+        interval = self.scale.window(float(os.environ["HEALTH_MONITOR_INTERVAL"]))
+        latest_start = time.monotonic() + FIRST_HEALTH_CHECK_WITHIN_S
+        while not self._all_seen() and (self.sampler.latest is None or time.monotonic() < latest_start):
+            await asyncio.sleep(FIRST_LOOK_S)
+        due = time.monotonic()
         while True:
-            await asyncio.sleep(max(0.0, first_after - time.monotonic()))
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
             if not self.monitor_paused:
                 self._log_health()
-            await asyncio.sleep(self.scale.window(interval))
+            # By the clock, not by the last check: however late one is, the next ones come when they are due.
+            due += interval * max(1, math.ceil((time.monotonic() - due) / interval))
+
+    def _all_seen(self) -> bool:
+        if self.sampler.latest is None:
+            return False
+        data = self.diagnostics.market_data()["data_freshness"]
+        return bool(data["fresh_symbols"] == data["total_symbols"])
 
     def _log_health(self) -> None:
-        try:
-            redis = self.diagnostics.measured_cluster_health()
-            data = self.diagnostics.market_data()["data_freshness"]
-        except NoSampleError:
-            return
+        redis = self.diagnostics.measured_cluster_health()
+        data = self.diagnostics.market_data()["data_freshness"]
         self.last_health_check = now()
         up = redis["connected"] and redis["cluster_state"] == "ok" and not self.cluster_alarms
         listening = any(listener.connected for listener in self.listeners.values())

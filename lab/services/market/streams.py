@@ -4,8 +4,9 @@ import asyncio
 import json
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
+from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lab.services.market.prices import KNOWN, Quote
@@ -14,14 +15,16 @@ if TYPE_CHECKING:
     from lab.services.market.service import Market
 
 QUEUE_TICKS: Final = 1000
+INTERNAL_ERROR: Final = 1011
+GARBAGE: Final = "tick EURUSD 1.08"
+"""Text that is no JSON."""
+Manner = Literal["silent", "close", "garbage", "refuse"]
 
 
 @dataclass(eq=False)
 class Client:
     """One open client stream."""
 
-    pair: str
-    """Value of the header X-Lab-Pair: which price comparison this reader serves."""
     symbols: set[str] = field(default_factory=set)
     ticks: "deque[str]" = field(default_factory=lambda: deque(maxlen=QUEUE_TICKS))
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -38,23 +41,34 @@ class Streams:
     def __init__(self, market: "Market") -> None:
         self.muted: list[frozenset[str]] = []
         """Sets of symbols not sent to clients, one per fault."""
+        self.manners: list[Manner] = []
+        """How clients are treated instead of well, one per fault; the newest holds."""
         self._market = market
         self._clients: list[Client] = []
         market.prices.listeners.append(self.spread)
 
     def spread(self, quote: Quote) -> None:
         """Queue a tick for every client that subscribed to its symbol."""
-        if any(quote.symbol in muted for muted in self.muted):
-            return
-        for client in self._clients:
-            if quote.symbol in client.symbols:
-                shown = self._market.skewed(quote, "ws", client.pair)
-                client.push(json.dumps({"type": "tick", **shown.as_dict()}))
+        for shown in self._market.legs["ws"].streamed(quote):
+            if "silent" in self.manners[-1:] or any(shown.symbol in muted for muted in self.muted):
+                continue
+            takers = [client for client in self._clients if shown.symbol in client.symbols]
+            if not takers:
+                continue
+            text = GARBAGE if "garbage" in self.manners[-1:] else json.dumps({"type": "tick", **shown.as_dict()})
+            for client in takers:
+                client.push(text)
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one client until it leaves."""
+        if "refuse" in self.manners[-1:]:
+            await websocket.send_denial_response(JSONResponse({"detail": "the stream takes no clients"}, 503))
+            return
         await websocket.accept()
-        client = Client(websocket.headers.get("X-Lab-Pair", ""))
+        if "close" in self.manners[-1:]:
+            await websocket.close(INTERNAL_ERROR)
+            return
+        client = Client()
         self._clients.append(client)
         sending = asyncio.create_task(_send_ticks(websocket, client))
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ class Service:
     last_error: str | None = None
     left_down: list[object] = field(default_factory=list)
     """Faults on whose behalf a crash is not followed by a restart."""
+    deaf_for_s: list[float] = field(default_factory=list)
+    """Seconds for which the body goes on after it was cancelled, one per fault."""
     _supervising: asyncio.Task[None] | None = None
     _running: asyncio.Task[None] | None = None
     _crash: BaseException | None = None
@@ -41,7 +44,7 @@ class Service:
         pause = 1.0
         while True:
             started = asyncio.get_running_loop().time()
-            self._running = asyncio.ensure_future(self.body())
+            self._running = asyncio.ensure_future(self._run())
             self.state = "running"
             try:
                 await asyncio.wait({self._running})
@@ -61,6 +64,16 @@ class Service:
             pause = min(pause * 2, LONGEST_PAUSE_S)
             self.restarts += 1
 
+    async def _run(self) -> None:
+        try:
+            await self.body()
+        except asyncio.CancelledError:
+            deadline = asyncio.get_running_loop().time() + sum(self.deaf_for_s)
+            while (left := deadline - asyncio.get_running_loop().time()) > 0:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(left)
+            raise
+
     def _reason(self, ended: "asyncio.Future[Any]") -> str | None:
         crash, self._crash = self._crash, None
         if crash is None and not ended.cancelled():
@@ -69,8 +82,8 @@ class Service:
 
     def crash(self, reason: str) -> None:
         """End the running body as if it had raised an error."""
-        self._crash = CrashError(reason)
-        if self._running is not None:
+        if self._running is not None and not self._running.done():
+            self._crash = CrashError(reason)
             self._running.cancel()
 
     def cancel(self) -> None:
