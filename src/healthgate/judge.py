@@ -81,7 +81,8 @@ class Judge:
         if explanation is None or explanation.id == check.id or not self._was_made(explanation, ""):
             return None  # what it rests on was not asked in this run: it would blame what nobody looked at
         root = self.verdict(explanation.id)
-        return self._blocked_by(check, root) if root.state is not State.OK else None
+        in_a_circle = root.id == check.id or any(name == check.id for name, _ in root.roots)
+        return self._blocked_by(check, root) if root.state is not State.OK and not in_a_circle else None
 
     def _blocked_by(self, check: Check, root: Verdict) -> Verdict:
         roots = root.roots if root.state is State.BLOCKED else ((root.id, root.state),)
@@ -127,7 +128,10 @@ class Judge:
         seen = f"{limit.speak(value)}{f' ({detail})' if detail else ''}"
         if isinstance(value, bool):
             seen = detail or seen
-            reason = seen if detail or state is State.OK else f"{seen}; expected {shown(limit.objective.value)}"
+            told = detail or state is State.OK
+            reason = seen if told else f"{seen}; expected {shown(limit.objective.value)}"
+            if contradiction:
+                reason = f"{seen}; {contradiction}"
         else:
             reason = seen if state is State.OK else f"{seen}; {contradiction or f'it should stay {limit}'}"
         if state is State.PENDING:

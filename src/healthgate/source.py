@@ -18,8 +18,9 @@ from healthgate.system import System
 class Observation:
     """What one request brought: facts if it was answered, else why not.
 
-    `status` is `answered` or one word for what went wrong (refused, reset, late, unresolved, tls, oversized,
-    malformed, and broken where the probe's own code failed); `at` is when the answer was complete, in seconds
+    `status` is `answered` or one word for what went wrong (refused, reset, late, unresolved, unreachable, tls,
+    oversized, malformed; missing, empty, forbidden or unreadable files; and broken where the probe's own code
+    failed); `at` is when the answer was complete, in seconds
     since 1970; facts are plain JSON values.
     """
 

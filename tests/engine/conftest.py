@@ -1,5 +1,6 @@
 """Fixtures of the engine's tests."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from healthgate.probes import bounded
+from tests.engine.certificates import OPENSSL, Certificate, made_for
 from tests.engine.project import WELL, Project
+from tests.engine.stream_server import Speaker
 from tests.engine.target import Hostile, Target
 
 
@@ -46,5 +50,36 @@ def hostile() -> Iterator[Callable[..., Hostile]]:
 
         def start(*arguments: Any, **options: Any) -> Hostile:
             return stack.enter_context(Hostile(*arguments, **options))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def own_certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A self-signed certificate for 127.0.0.1."""
+    if OPENSSL is None:
+        pytest.skip("no openssl command here")
+    return made_for("IP:127.0.0.1,DNS:localhost", tmp_path_factory.mktemp("tls"), "own")
+
+
+@pytest.fixture
+def trusting(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """A function that makes the probe trust one certificate."""
+
+    def trust(file: Path) -> None:
+        context = ssl.create_default_context(cafile=file)
+        context.sslsocket_class = bounded.BoundedTLSSocket
+        monkeypatch.setattr(bounded, "tls_context", lambda: context)
+
+    return trust
+
+
+@pytest.fixture
+def speaker() -> Iterator[Callable[..., Speaker]]:
+    """A function that starts civil stream servers; they end with the test."""
+    with ExitStack() as stack:
+
+        def start(*arguments: Any, **options: Any) -> Speaker:
+            return stack.enter_context(Speaker(*arguments, **options))
 
         yield start

@@ -17,7 +17,7 @@ CASES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 PLANT = '''\
 """A system with a setting of every kind, and one with hardly any."""
 
-from healthgate import Address, Duration, Secret, System, Url, get
+from healthgate import Address, Date, Duration, FilePattern, Secret, StreamUrl, System, Url, get
 
 
 class Boiler(System):
@@ -31,6 +31,9 @@ class Boiler(System):
     stokers: int = 1
     slope: float = 0.5
     lit: bool = True
+    stream: StreamUrl | None = None
+    journal: FilePattern | None = None
+    since: Date | None = None
 
 
 class Kiln(System):

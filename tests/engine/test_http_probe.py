@@ -1,7 +1,6 @@
 """One GET against servers that do everything wrong: an answer within the deadline, in plain words, always."""
 
 import json
-import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from healthgate.facts import NoData
-from healthgate.probes import bounded
 from healthgate.probes.http import Answer, HttpProbe, HttpRequest
 from healthgate.secret import Redactor, Secret
 from healthgate.source import Observation
@@ -382,31 +380,11 @@ def test_a_token_echoed_in_json_escapes_is_removed_as_well(hostile: Callable[...
 
 
 @pytest.fixture(scope="session")
-def own_certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """A self-signed certificate for 127.0.0.1."""
-    if OPENSSL is None:
-        pytest.skip("no openssl command here")
-    return made_for("IP:127.0.0.1,DNS:localhost", tmp_path_factory.mktemp("tls"), "own")
-
-
-@pytest.fixture(scope="session")
 def foreign_certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """A self-signed certificate for another host."""
     if OPENSSL is None:
         pytest.skip("no openssl command here")
     return made_for("DNS:elsewhere.example.com", tmp_path_factory.mktemp("tls"), "foreign")
-
-
-@pytest.fixture
-def trusting(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
-    """A function that makes the probe trust one certificate."""
-
-    def trust(file: Path) -> None:
-        context = ssl.create_default_context(cafile=file)
-        context.sslsocket_class = bounded.BoundedTLSSocket
-        monkeypatch.setattr(bounded, "tls_context", lambda: context)
-
-    return trust
 
 
 def test_a_certificate_nobody_vouches_for_is_a_tls_failure(

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from healthgate.claim import Check, check, declared_on
-from healthgate.facts import NoData
+from healthgate.facts import NoData, Violated
 from healthgate.judge import Judge
-from healthgate.limit import Limit, below, equals, percent
+from healthgate.limit import Limit, Tier, above, below, equals, percent
 from healthgate.probes.http import get
 from healthgate.profile import Override, Profile
-from healthgate.source import FromProfile, Measured, Observation, Scene, Source, measure
+from healthgate.source import TIME_SCALE, FromProfile, Measured, Observation, Scene, Source, measure
 from healthgate.state import Floor, State
 from healthgate.system import System, Url
 
@@ -219,3 +219,195 @@ def test_checks_that_prove_each_other_are_unknown_and_not_a_crash(judge: Callabl
     verdict = judged.verdict("boiler.one")
     assert not verdict.healthy
     assert ("boiler.one", State.UNKNOWN) in verdict.roots
+
+
+def contradicted(value: object, why: str = "it is an hour old", detail: str = "") -> Source:
+    """Return a reading whose value is contradicted by something else."""
+
+    def reading(_: object) -> Measured:
+        """Right but old."""
+        return Measured(value, detail, why)  # type: ignore[arg-type]
+
+    return measure(STATE)(reading)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "state", "reason"),
+    [
+        (below(80, percent, warning=80, critical=90), 50, State.WARNING, "50 %; it is an hour old"),
+        (below(80, percent, warning=80, critical=90), 80, State.WARNING, "80 %; it is an hour old"),
+        (below(80, percent, critical=90), 50, State.CRITICAL, "50 %; it is an hour old"),
+        (below(80, percent, warning=80), 50, State.WARNING, "50 %; it is an hour old"),
+        (below(80, percent), 50, State.MISSED, "50 %; it is an hour old"),
+        (equals("fresh"), "fresh", State.CRITICAL, '"fresh"; it is an hour old'),
+        (above(0, warning=0), 1, State.WARNING, "1; it is an hour old"),
+    ],
+)
+def test_a_contradiction_turns_a_value_that_would_pass_into_the_mildest_alert(
+    judge: Callable[..., Judge], limit: Limit, value: object, state: State, reason: str
+) -> None:
+    """Warning where there is such a line, else the worst there is; the sentence says why, not what it should be."""
+    verdict = judge(seen({}), checks=(claim("boiler.price", contradicted(value), limit),)).verdict("boiler.price")
+
+    assert (verdict.state, verdict.reason, verdict.value) == (state, reason, value)
+
+
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [(85, State.WARNING), (95, State.CRITICAL), (float("nan"), State.UNKNOWN), ("50", State.UNKNOWN)],
+)
+def test_a_contradiction_makes_nothing_better(judge: Callable[..., Judge], value: object, state: State) -> None:
+    """What is worse without it stays as bad."""
+    limit = below(80, percent, warning=80, critical=90)
+    verdict = judge(seen({}), checks=(claim("boiler.price", contradicted(value), limit),)).verdict("boiler.price")
+
+    assert verdict.state is state
+
+
+def test_a_contradiction_does_not_make_up_for_a_window_that_is_not_covered(judge: Callable[..., Judge]) -> None:
+    """Out of line, but not for long enough to tell: still pending."""
+    limit = Limit(Tier("<", 80), warning=Tier(">", 80, sustained=300))
+    verdict = judge(seen({}), checks=(claim("boiler.price", contradicted(85), limit),)).verdict("boiler.price")
+
+    assert verdict.state is State.PENDING
+
+
+@pytest.mark.parametrize("detail", ["", "three of three"])
+def test_a_contradiction_of_a_truth_is_told_as_well(judge: Callable[..., Judge], detail: str) -> None:
+    """`true; expected true` would leave everybody puzzled."""
+    reading = contradicted(True, detail=detail)
+    verdict = judge(seen({}), checks=(claim("boiler.price", reading, equals(True)),)).verdict("boiler.price")
+
+    assert verdict.state is State.CRITICAL
+    assert "it is an hour old" in verdict.reason
+    assert "expected true" not in verdict.reason
+    assert detail in verdict.reason
+
+
+def test_the_words_of_a_contradiction_are_made_harmless(judge: Callable[..., Judge]) -> None:
+    """They may come from a server."""
+    reading = contradicted(50, why="\x1b[31mold")
+    verdict = judge(seen({}), checks=(claim("boiler.price", reading, below(80)),)).verdict("boiler.price")
+
+    assert verdict.reason == "50; \\x1b[31mold"
+
+
+def test_a_contradiction_is_judged_by_the_lines_of_the_environment(judge: Callable[..., Judge]) -> None:
+    """The line was moved: the value passes there, and the contradiction still warns."""
+    moved = Override({"objective": 88.0, "warning": 88.0}, "the old boiler runs hot", "works.yaml:5:3")
+    price = claim("boiler.price", contradicted(85), below(80, percent, warning=80, critical=90))
+    verdict = judge(seen({}), checks=(price,), overrides={"boiler.price": moved}).verdict("boiler.price")
+
+    assert (verdict.state, verdict.reason) == (State.WARNING, "85 %; it is an hour old")
+
+
+FUEL = get(Boiler, "/fuel")
+
+
+def explained(name: str, by: str | None, source: Source = STATE) -> Check:
+    """Return a check that has no data, for which another one is said to have the explanation."""
+
+    def nothing(_: object) -> float:
+        """Never anything."""
+        raise NoData("the log is empty", by)
+
+    return claim(name, measure(source)(nothing), below(5))
+
+
+def test_a_reading_that_another_check_explains_is_blocked_by_it(judge: Callable[..., Judge]) -> None:
+    """One dead dependency is told once: by the check that is about it."""
+    told = judge(seen({"pressure": 95}), checks=(explained("boiler.tide", "boiler.pressure"),)).verdict("boiler.tide")
+
+    assert (told.state, told.blocked_by) == (State.BLOCKED, "boiler.pressure")
+    assert told.reason == "blocked by boiler.pressure, which is critical"
+    assert told.roots == (("boiler.pressure", State.CRITICAL),)
+    assert told.value is None
+
+
+@pytest.mark.parametrize("pressure", [80, 85])
+def test_an_explanation_that_is_merely_not_ok_explains_as_well(judge: Callable[..., Judge], pressure: int) -> None:
+    """Missed and warning."""
+    told = judge(seen({"pressure": pressure}), checks=(explained("boiler.tide", "boiler.pressure"),))
+
+    assert told.verdict("boiler.tide").state is State.BLOCKED
+
+
+def test_an_explanation_that_is_itself_blocked_leads_to_the_root(judge: Callable[..., Judge]) -> None:
+    """The root of the trouble is named, not the one next to it."""
+    late = Observation(STATE.id, "late", 1000.0, 5.0, error="no answer")
+    fuel = Observation(FUEL.id, "answered", 1000.0, 5.0, facts={"code": 200, "json": {}})
+
+    told = judge(late, fuel, checks=(explained("boiler.tide", "boiler.pressure", FUEL),)).verdict("boiler.tide")
+
+    assert told.roots == (("boiler.reachable", State.UNKNOWN),)
+
+
+def test_an_explanation_that_is_ok_explains_nothing(judge: Callable[..., Judge]) -> None:
+    """Then the missing data is this check's own trouble."""
+    told = judge(seen({"pressure": 50}), checks=(explained("boiler.tide", "boiler.pressure"),)).verdict("boiler.tide")
+
+    assert (told.state, told.reason, told.blocked_by) == (State.UNKNOWN, "no data: the log is empty", None)
+
+
+@pytest.mark.parametrize("by", [None, "", "boiler.nowhere", "boiler.tide"])
+def test_what_nobody_or_the_check_itself_explains_is_unknown(judge: Callable[..., Judge], by: str | None) -> None:
+    """No explanation, one that does not exist, itself."""
+    told = judge(seen({"pressure": 95}), checks=(explained("boiler.tide", by),)).verdict("boiler.tide")
+
+    assert (told.state, told.reason) == (State.UNKNOWN, "no data: the log is empty")
+
+
+def test_a_check_whose_requests_were_not_made_explains_nothing(judge: Callable[..., Judge]) -> None:
+    """It was left out of this run: blaming it would blame what nobody looked at."""
+    level = claim("boiler.level", FUEL["level"], below(5))
+    told = judge(seen({}), checks=(level, explained("boiler.tide", "boiler.level"))).verdict("boiler.tide")
+
+    assert (told.state, told.reason) == (State.UNKNOWN, "no data: the log is empty")
+
+
+@pytest.mark.parametrize(
+    ("by", "state", "reason"),
+    [
+        ("boiler.pressure", State.BLOCKED, "blocked by boiler.pressure, which is critical"),
+        ("boiler.reachable", State.CRITICAL, "nothing listens"),
+        (None, State.CRITICAL, "nothing listens"),
+    ],
+)
+def test_a_violation_that_nothing_explains_is_the_worst_there_is(
+    judge: Callable[..., Judge], by: str | None, state: State, reason: str
+) -> None:
+    """One that another check explains is blocked by it, as missing data is; an explanation that is ok is none."""
+
+    def wrong(_: object) -> float:
+        """Proven wrong."""
+        raise Violated("nothing listens", by)
+
+    check = claim("boiler.tide", measure(STATE)(wrong), below(5, critical=9))
+    told = judge(seen({"pressure": 95}), checks=(check,)).verdict("boiler.tide")
+
+    assert (told.state, told.reason) == (state, reason)
+
+
+@pytest.mark.parametrize("length", [2, 3])
+def test_explanations_in_a_circle_end_and_somebody_is_unknown(judge: Callable[..., Judge], length: int) -> None:
+    """None is healthy, none is blocked by itself, and the trouble has a root that is told."""
+    names = [f"boiler.tide{i}" for i in range(length)]
+    circle = tuple(explained(name, names[(i + 1) % length]) for i, name in enumerate(names))
+    judged = judge(seen({"pressure": 50}), checks=circle)
+    verdicts = [judged.verdict(name) for name in names]
+
+    assert all(not verdict.healthy for verdict in verdicts)
+    assert all(verdict.blocked_by != verdict.id for verdict in verdicts)
+    assert State.UNKNOWN in {verdict.state for verdict in verdicts}
+
+
+def test_the_time_scale_of_an_environment_is_a_reading(judge: Callable[..., Judge]) -> None:
+    """Windows are that much shorter; where nothing is said, time is what it is. It asks nothing."""
+    assert TIME_SCALE.value(Scene("lab", SETTINGS, {}, time_scale=60.0)) == 60.0
+    assert TIME_SCALE.value(Scene("works", SETTINGS, {})) == 1.0
+    assert TIME_SCALE.value(Scene("lab", SETTINGS, {}, time_scale=60.0).again(" (again)")) == 60.0
+    assert (TIME_SCALE.probes({}), TIME_SCALE.proofs({}), TIME_SCALE.where({})) == ((), (), "")
+
+    window = measure(STATE, TIME_SCALE)(lambda answer, scale: answer.body().number("age") * scale)
+    verdict = judge(seen({"age": 3}), checks=(claim("boiler.age", window, below(5)),)).verdict("boiler.age")
+    assert (verdict.state, verdict.value) == (State.OK, 3.0)

@@ -117,9 +117,13 @@ def secured(sock: BoundedSocket, host: str) -> BoundedTLSSocket:
     ends, budget = sock.ends, sock.budget
     wrapped = tls_context().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     assert isinstance(wrapped, BoundedTLSSocket)
-    wrapped.bound(ends - time.monotonic(), budget)
-    wrapped.settimeout(wrapped.left())
-    wrapped.do_handshake()
+    try:
+        wrapped.bound(ends - time.monotonic(), budget)
+        wrapped.settimeout(wrapped.left())
+        wrapped.do_handshake()
+    except BaseException:
+        wrapped.close()
+        raise
     return wrapped
 
 

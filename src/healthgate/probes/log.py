@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,9 +96,18 @@ def literal_of(pattern: str) -> str:
     literal = found[0] if found else ""
     if found and pattern[found.end() : found.end() + 1] in set("?*{"):
         literal = literal[:-1]
-    if len(literal) < 4 or "|" in re.sub(r"\(.*\)", "", pattern):
+    if len(literal) < 4 or "|" in outside_groups(pattern):
         raise ValueError(f"{pattern!r} does not begin with plain text that lines could be found by")
     return literal
+
+
+def outside_groups(pattern: str) -> str:
+    """Return what of an expression stands outside of all its groups."""
+    kept, depth = [], 0
+    for c in re.sub(r"\\.", "", pattern):
+        depth += (c == "(") - (c == ")")
+        kept.append(c if depth == 0 else "")
+    return "".join(kept)
 
 
 @dataclass(frozen=True)
@@ -224,8 +234,17 @@ def files_of(pattern: str) -> list[Path]:
         except FileNotFoundError:
             continue  # rotated away meanwhile
     if not dated:
+        _enter(Path(pattern).parent)
         raise FileNotFoundError(2, "there is no such file", pattern)
     return [path for _, path in sorted(dated, reverse=True)]
+
+
+def _enter(folder: Path) -> None:
+    # a folder that may not be entered looks as if it were empty; PermissionError tells
+    if "*" not in str(folder):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.stat(f"{folder}/.")  # noqa: PTH116 (pathlib drops the dot, which asks whether it may be entered)
+            os.listdir(folder)  # noqa: PTH208
 
 
 @dataclass
@@ -289,7 +308,8 @@ class _Reading:
             "from_birth": self.looked_back and bool(births) and births[-1][0] <= (self.oldest or 0.0),
             "stopped": self.stopped,
             "kinds": {
-                name: {"count": self.counts.get(name, 0), "lines": self.found.get(name, [])} for name in self.patterns
+                name: {"count": self.counts.get(name, 0), "lines": [list(one) for one in self.found.get(name, [])]}
+                for name in self.patterns
             },
         }
 
@@ -420,5 +440,10 @@ class _Stamps:
         return None
 
     def _at(self, begin: int) -> float | None:
-        stamp = self.block[begin : begin + STAMP_WITHIN].lstrip(b"\0").split(b" ", 1)[0]
+        if self.block[begin : begin + 1] == b"\0":  # what a file that was cut off while written begins with
+            end = self.block.find(b"\n", begin)
+            line = self.block[begin : end if end >= 0 else len(self.block)]
+            begin += len(line) - len(line.lstrip(b"\0"))
+        words = self.block[begin : begin + STAMP_WITHIN].split(maxsplit=1)
+        stamp = words[0] if words else b""
         return iso_moment(stamp.decode(errors="replace")) if stamp[:2].isdigit() else None

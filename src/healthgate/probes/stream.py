@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,8 @@ from healthgate.version import __version__
 
 STEPS = ("resolve", "connect", "upgrade", "ping")
 """What it takes to have a stream, in this order."""
+
+PING = b"healthgate"
 
 PONG_WITHIN = 1.0
 """Seconds the answer to a ping is waited for, at least."""
@@ -42,6 +45,10 @@ class Message:
             return Facts(json.loads(self.content, parse_constant=str))
         except (ValueError, RecursionError):
             raise NoData("the message is not JSON") from None
+
+
+class BrokenProbeError(Exception):
+    """What decides whether enough has come failed; the text says how."""
 
 
 Enough = Callable[[Message], bool]
@@ -302,23 +309,23 @@ class _Listening:
         """Listen until it is enough; whatever ends it, what was heard stays."""
         from healthgate.probes import bounded  # noqa: PLC0415
 
-        self.opened = last = time.monotonic()
-        for text in self.request.opening:
-            self.protocol.send_text(text.encode())
-        self.protocol.send_ping(b"healthgate")
-        self.pinged = self.opened
+        self.opened = last = self.pinged = time.monotonic()
+        if self.protocol.state.name == "OPEN":  # it may have been closed in the same packet that opened it
+            for text in self.request.opening:
+                self.protocol.send_text(text.encode())
+            self.protocol.send_ping(PING)
         enough, satisfied = self.request.enough(), False
         ends = self.opened + self.request.listen
         pong_by = self.opened + PONG_WITHIN
         try:
-            self._send()
+            self._answer()
             while not self.ended:
                 for message in self._messages():
                     now = time.monotonic()
                     self.gaps.append(now - last)
                     last = now
                     self.kept.append(message)
-                    satisfied = satisfied or enough(message)
+                    satisfied = satisfied or self._is_enough(enough, message)
                     if len(self.kept) >= self.request.most:
                         break
                 now = time.monotonic()
@@ -391,6 +398,8 @@ class _Listening:
 
         from healthgate.probes import bounded  # noqa: PLC0415
 
+        if isinstance(problem, BrokenProbeError):
+            return "broken", str(problem)
         if isinstance(problem, InvalidStatus):
             self.code = problem.response.status_code
             return "refused", f"the upgrade to a stream was answered with {self.code}"
@@ -398,8 +407,18 @@ class _Listening:
             words = printable(self.redactor.text(str(problem)), 80)
             return "malformed", f"the upgrade to a stream was not answered as WebSocket asks for: {words}"
         cause = problem.__cause__ if isinstance(problem, InvalidHandshake) and problem.__cause__ else problem
-        status, words = bounded.explain(cause, self.request.host, self.request.open_within)
+        received = getattr(self.sock, "taken", 0)
+        if isinstance(cause, bounded.OversizedError):
+            return "oversized", f"the answer is larger than {self.request.budget} bytes"
+        status, words = bounded.explain(cause, self.request.host, self.request.open_within, received)
         return status, self.redactor.text(words)
+
+    def _is_enough(self, enough: Enough, message: Message) -> bool:
+        try:
+            return enough(message)
+        except Exception as problem:
+            words = f"{type(problem).__name__}: {self.redactor.text(printable(problem))}"
+            raise BrokenProbeError(f"the probe itself is broken: {words}") from problem
 
     def _reached(self, step: str, began: float) -> None:
         self.steps[step] = round((time.monotonic() - began) * 1000, 3)
@@ -420,9 +439,14 @@ class _Listening:
         self.sock.ends = time.monotonic() + seconds
         try:
             self._receive()
-            self._send()
         except TimeoutError:
             return
+        self._answer()
+
+    def _answer(self) -> None:
+        # whoever does not take an answer may still have said something: the next look at what came tells
+        with suppress(OSError):
+            self._send()
 
     def _messages(self) -> list[Message]:
         from websockets.frames import Frame, Opcode  # noqa: PLC0415
@@ -431,7 +455,7 @@ class _Listening:
         for frame in self.protocol.events_received():
             if not isinstance(frame, Frame):
                 continue  # the answer to the upgrade
-            if frame.opcode is Opcode.PONG:
+            if frame.opcode is Opcode.PONG and frame.data == PING:
                 self.steps.setdefault("ping", round((time.monotonic() - self.pinged) * 1000, 3))
             if frame.opcode not in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
                 continue
