@@ -81,6 +81,7 @@ def redis_time_agrees(text: Facts, detail: Facts) -> Measured:
         runbook="broken-contract",
         every="5m",
         requires=VIEWS,
+        attempts=3,
     )
     for name, title, reading, limit in (
         (

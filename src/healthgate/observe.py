@@ -29,7 +29,10 @@ GRACE = 0.25
 
 @dataclass(eq=False)
 class Task:
-    """A request in one environment. It starts at `not_before` (monotonic seconds) and after `after` is done."""
+    """A request in one environment. It starts at `not_before` (monotonic seconds) and after `after` is done.
+
+    `gap` is how long it starts after the first of those has ended, in seconds.
+    """
 
     environment: str
     request: Request
@@ -37,6 +40,7 @@ class Task:
     after: "list[Task]" = field(default_factory=list)
     gap: float = 0.0
     started: float | None = None
+    ended: float = 0.0
     observation: Observation | None = None
 
 
@@ -96,7 +100,7 @@ class Observer:
         if any(before.observation is None for before in task.after):
             return False
         if task.gap and task.after:
-            task.not_before = max(task.not_before, (task.after[0].started or 0.0) + task.gap)
+            task.not_before = max(task.not_before, task.after[0].ended + task.gap)
             task.gap = 0.0
         return now >= task.not_before
 
@@ -151,7 +155,7 @@ class Observer:
         if task not in running:
             return  # given up before it came back
         running.discard(task)
-        task.observation = observation
+        task.observation, task.ended = observation, time.monotonic()
         host = task.request.host
         if host:
             self.cost.requests += 1

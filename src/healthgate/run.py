@@ -29,6 +29,10 @@ LISTEN_FIRST = 0.6
 """Seconds a stream is listened to before requests are made that are compared with what it brings."""
 
 
+ATTEMPT_AFTER = 0.3
+"""Seconds after which sources that disagreed are read once more: what raced then has come to rest."""
+
+
 @dataclass
 class Run:
     """What is run, where, and what came of it. `sample` is how long the run may observe for, in seconds.
@@ -187,7 +191,7 @@ class Run:
         judge = self._judge(environment, snapshot)
         apart = [c for c in wanted.checks.values() if c.attempts >= number and _disagreed(judge, c)]
         probes = dict.fromkeys(probe for check in apart for probe in check.probes(systems))
-        began = time.monotonic()
+        began = time.monotonic() + ATTEMPT_AFTER
         return [
             Task(environment, Repeated(request, attempt_mark(number)), _start(probe, began, probes))
             for probe in probes
