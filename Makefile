@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench soak clean
+.PHONY: demo test detection lint bench soak clean
 
 # Start the lab, run every check against it, render the report. Break something: make demo FAULT=F.mkt.pool:active=47
 demo: .venv/.demo
@@ -12,9 +12,13 @@ demo: .venv/.demo
 	$(BIN)/python reports/render.py reports/allure-results reports/html || true; \
 	exit $$code
 
-# Lint, types and all tests, with the servers they use. ARGS go to pytest: make test ARGS='-n 2'
+# Lint, types and all tests, with the servers they use. ARGS go to pytest: make test ARGS='-n 0 -x'
 test: .venv/.test lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+# What turns every check red: causes every fault in running labs, writes docs/detection.md and its picture.
+detection: .venv/.test
+	$(BIN)/python -m tests.detection --write
 
 lint: .venv/.test
 	$(BIN)/ruff check .

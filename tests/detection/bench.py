@@ -1,0 +1,170 @@
+"""One lab and the checks run against it, in this process; and several of these side by side."""
+
+import queue
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from healthgate import catalogue, profile
+from healthgate.catalogue import Catalogue
+from healthgate.plan import left_out
+from healthgate.profile import Profile
+from healthgate.run import Run
+from healthgate.snapshot import Snapshot
+from healthgate.state import State
+from tests.detection.cell import Given, Injection, Token
+from tests.lab_process import RunningLab
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CATALOGUE: Catalogue = catalogue.load(ROOT / "checks", ROOT)
+
+ENVIRONMENT = "lab"
+DEADLINE = "LAB_DEADLINE"
+"""Variable that says how long a request may take."""
+
+SAMPLE_S = 0.7
+SHOWS_WITHIN_S = 20.0
+HEALS_WITHIN_S = 30.0
+LABS = 4
+"""Labs side by side. Looking is mostly waiting, so that two cores carry more than two."""
+
+T = TypeVar("T")
+
+
+@dataclass
+class Look:
+    """What one run of all checks saw: state, reason and value of every check, and what they were judged from."""
+
+    states: dict[str, State]
+    reasons: dict[str, str]
+    values: dict[str, object]
+    snapshot: Snapshot = field(repr=False)
+
+    @property
+    def not_ok(self) -> dict[str, State]:
+        """State by check, of those that are not ok."""
+        return {check: state for check, state in self.states.items() if state is not State.OK}
+
+
+def profile_text() -> str:
+    """Return the lab's own profile for a lab that is already there, with the deadline left open."""
+    text = (ROOT / "environments" / "lab.yaml").read_text()
+    text = re.sub(r"(?m)^launch:.*\n", "", text)
+    return re.sub(r"(?m)^(\s+)deadline:.*$", rf"\1deadline: ${{{DEADLINE}}}", text)
+
+
+class Bench:
+    """A running lab, and looks at it."""
+
+    def __init__(self, lab: RunningLab, folder: Path) -> None:
+        self.lab = lab
+        self.path = folder / f"{ENVIRONMENT}.yaml"
+        self.path.write_text(profile_text())
+        self._usual = self._profile({})
+
+    def look(self, given: Given | None = None) -> Look:
+        """Run every check once, as `healthgate run` would."""
+        run = Run(
+            root=ROOT,
+            folder=None,
+            catalogue=CATALOGUE,
+            profiles={ENVIRONMENT: self._profile(given) if given else self._usual},
+            floor=None,
+            sample=SAMPLE_S,
+            runbooks="docs/runbooks/{name}.md",
+        )
+        systems = run.profiles[ENVIRONMENT].systems
+        selected = [check for check in CATALOGUE.checks.values() if left_out(check, systems) is None]
+        run.observe({ENVIRONMENT: selected}, lambda *_: None)
+        verdicts = {check.id: run.verdict(ENVIRONMENT, check.id) for check in selected}
+        assert run.snapshot is not None
+        return Look(
+            {name: verdict.state for name, verdict in verdicts.items()},
+            {name: verdict.reason for name, verdict in verdicts.items()},
+            {name: verdict.value for name, verdict in verdicts.items()},
+            run.snapshot,
+        )
+
+    def _profile(self, given: Given) -> Profile:
+        found = profile.read(self.path, CATALOGUE, self.path.name)
+        mine = {name: self._mint(value) if isinstance(value, Token) else value for name, value in given.items()}
+        found.resolve({DEADLINE: "3s", **self.lab.variables, **mine})
+        return found
+
+    def _mint(self, token: Token) -> str:
+        status, answer = self.lab.send(
+            "POST", f"{self.lab.url('gateway')}/api/auth/token", body={"role": token.role, "ttl_s": token.holds_s}
+        )
+        assert status == 200, answer
+        return str(answer["token"])
+
+    def until(
+        self,
+        wanted: Callable[[Look], bool],
+        within_s: float,
+        given: Given | None = None,
+        before: Callable[[], None] = lambda: None,
+    ) -> Look:
+        """Look until it is as wanted, or the time is up; return the last look. `before` is called before each."""
+        ends = time.monotonic() + within_s
+        while True:
+            before()
+            look = self.look(given)
+            if wanted(look) or time.monotonic() > ends:
+                return look
+
+    @contextmanager
+    def suffering(self, injection: Injection) -> Iterator[None]:
+        """Cause the faults for the length of a block."""
+        handles: list[str] = []
+        try:
+            for one in injection.faults:
+                handles.append(self.lab.fault(one.id, **one.parameters))  # noqa: PERF401 (what was caused is lifted)
+            yield
+        finally:
+            for handle in reversed(handles):
+                self.lab.heal(handle)
+
+    def recovered(self, within_s: float = HEALS_WITHIN_S) -> Look:
+        """Look until every check is ok again; a lab that does not recover is reset for whoever comes next."""
+        look = self.until(lambda seen: not seen.not_ok, within_s)
+        if look.not_ok:
+            self.lab.reset()
+        return look
+
+
+def carry_out(
+    jobs: Sequence[Callable[[Bench], T]], labs: int = LABS, told: Callable[[str], object] = lambda _: None
+) -> list[T]:
+    """Do every job on one of several labs, in this order; return what they came to, in the same order."""
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in range(len(jobs)):
+        waiting.put(number)
+    done: dict[int, T] = {}
+    one_at_a_time = threading.Lock()
+
+    def worker(_: int) -> None:
+        with ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            with one_at_a_time:
+                lab = stack.enter_context(RunningLab())
+            bench = Bench(lab, Path(folder))
+            bench.recovered()
+            while True:
+                try:
+                    number = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                done[number] = jobs[number](bench)
+                told(f"{len(done)} of {len(jobs)}")
+
+    with ThreadPoolExecutor(min(labs, len(jobs)) or 1) as pool:
+        list(pool.map(worker, range(min(labs, len(jobs)))))
+    return [done[number] for number in range(len(jobs))]

@@ -1,0 +1,400 @@
+"""Values just inside and just outside every line, sent as the systems would send them.
+
+The cells prove that a check turns red; edges prove that it does so at its line and nowhere else. Only the state
+of the named checks is looked at: what else an altered member contradicts is the cells' business.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from healthgate.state import State
+from tests.detection.bench import DEADLINE, SHOWS_WITHIN_S, Bench, Look
+from tests.detection.cell import Fault, Injection, Token, fault
+from tests.detection.gateway import ROUTES, SUMMARY
+from tests.detection.market import COMPREHENSIVE, MARKET_DATA, REDIS_CLUSTER, SAMPLE, WEBSOCKET
+
+OK, MISSED, WARNING, CRITICAL = State.OK, State.MISSED, State.WARNING, State.CRITICAL
+
+
+BRIEF_S = 0.4
+"""Seconds a brief fault lasts: there at the first read of a run and gone at the second."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An injection and the states it brings these checks to; `brief` faults are lifted while the run still looks.
+
+    `between` are bounds the value of every check has to lie between, for figures that cannot be set exactly.
+    """
+
+    injection: Injection
+    expected: Mapping[str, State]
+    brief: tuple[Fault, ...] = ()
+    between: tuple[float, float] | None = None
+
+    def as_declared(self, look: Look) -> bool:
+        """Whether every check is in its state, and its value between the bounds."""
+        return all(look.states[check] is state for check, state in self.expected.items()) and all(
+            self.between is None or self.between[0] < cast("float", look.values[check]) < self.between[1]
+            for check in self.expected
+        )
+
+
+@dataclass
+class Sighting:
+    """What was seen at an edge."""
+
+    edge: Edge
+    during: Look
+    healed: bool
+    took_s: float = field(compare=False, default=0.0)
+
+    @property
+    def wrong(self) -> list[str]:
+        """Checks that were in another state than declared."""
+        return [check for check, state in self.edge.expected.items() if self.during.states[check] is not state]
+
+    @property
+    def complaints(self) -> list[str]:
+        """Say what was not as declared, a sentence each."""
+        found = [
+            f"{check} should be {self.edge.expected[check]} and is {self.during.states[check]}:"
+            f" {self.during.reasons[check]}"
+            for check in self.wrong
+        ]
+        return found if self.healed else [*found, "it did not heal"]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A job: bring the lab to an edge, look, and bring it back."""
+
+    edge: Edge
+
+    def __call__(self, bench: Bench) -> Sighting:
+        """Visit it."""
+        began = time.monotonic()
+        edge = self.edge
+        with bench.suffering(edge.injection):
+            during = bench.until(
+                edge.as_declared, SHOWS_WITHIN_S, edge.injection.given, before=self.cause_briefly(bench)
+            )
+        healed = not bench.recovered().not_ok
+        return Sighting(edge, during, healed, time.monotonic() - began)
+
+    def cause_briefly(self, bench: Bench) -> Callable[[], None]:
+        """Return what causes the brief faults before a look."""
+
+        def cause() -> None:
+            for one in self.edge.brief:
+                wanted = {"id": one.id, "params": dict(one.parameters), "ttl_s": BRIEF_S}
+                bench.lab.control("POST", "/__lab/faults", wanted)
+
+        return cause
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number in a body, and the state of its check at each value."""
+
+    service: str
+    path: str
+    pointer: str
+    states: Mapping[float, State]
+
+    def set(self, value: float) -> Fault:
+        """Return the fault that sends this value."""
+        return put(self.service, self.path, self.pointer, value)
+
+
+def put(service: str, path: str, pointer: str, value: object) -> Fault:
+    return fault("F.json.set", service=service, path=path, pointer=pointer, value=value)
+
+
+POOL = "/data/connection_pool"
+FRESHNESS = "/data/market_data_diagnostics/data_freshness"
+
+ABOVE_95_80_50 = (
+    {95.4: OK, 95: MISSED, 94.6: MISSED}
+    | {80.4: MISSED, 80: MISSED, 79.6: WARNING}
+    | {50.2: WARNING, 50: WARNING, 49.8: CRITICAL}
+)
+UPTIME = {99.4: OK, 99: WARNING, 98.6: WARNING}
+
+FIGURES: dict[str, Figure] = {
+    "gateway.pool.utilization": Figure(
+        "gateway",
+        ROUTES["redis_cluster"],
+        f"{POOL}/utilization_percent",
+        {79.6: OK, 80: MISSED, 80.4: WARNING, 89.6: WARNING, 90: WARNING, 90.4: CRITICAL},
+    ),
+    "gateway.pool.active_connections": Figure(
+        "gateway", ROUTES["redis_cluster"], f"{POOL}/active_connections", {39: OK, 40: WARNING, 41: WARNING}
+    ),
+    "gateway.pool.success_rate": Figure(
+        "gateway",
+        ROUTES["redis_cluster"],
+        f"{POOL}/connection_success_rate",
+        {95.4: OK, 95: MISSED, 94.6: WARNING},
+    ),
+    "gateway.redis.response_time": Figure(
+        "gateway",
+        ROUTES["redis_cluster"],
+        f"{POOL}/avg_response_time_ms",
+        {49.8: OK, 50: MISSED, 50.2: MISSED, 99.6: MISSED, 100: MISSED, 100.4: WARNING},
+    ),
+    "gateway.market.freshness": Figure(
+        "gateway", ROUTES["comprehensive"], f"{FRESHNESS}/freshness_rate", ABOVE_95_80_50
+    ),
+    "gateway.market.fresh_symbols": Figure(
+        "gateway", ROUTES["comprehensive"], f"{FRESHNESS}/fresh_symbols", {1: OK, 0: CRITICAL}
+    ),
+    "gateway.system.memory": Figure(
+        "gateway", ROUTES["comprehensive"], "/data/system_resources/memory_mb", {510: OK, 512: WARNING, 514: WARNING}
+    ),
+    "gateway.system.cpu": Figure(
+        "gateway", ROUTES["comprehensive"], "/data/system_resources/cpu_percent", {69.7: OK, 70: WARNING, 70.3: WARNING}
+    ),
+    "gateway.websocket.uptime": Figure(
+        "gateway", ROUTES["websocket_to_redis"], "/data/websocket_status/uptime_percent", UPTIME
+    ),
+    "gateway.websocket.parse_error_rate": Figure(
+        "gateway",
+        ROUTES["websocket_to_redis"],
+        "/data/websocket_status/parse_error_rate",
+        {0.996: OK, 1: WARNING, 1.004: WARNING},
+    ),
+    "market.redis.ping_time": Figure(
+        "market",
+        REDIS_CLUSTER,
+        "/cluster_health/ping_time_ms",
+        {49.8: OK, 50: MISSED, 50.2: WARNING, 99.6: WARNING, 100: CRITICAL, 100.4: CRITICAL},
+    ),
+    "market.ws.last_message_age": Figure(
+        "market", WEBSOCKET, "/connection_status/last_message_age", {29.9: OK, 30: CRITICAL, 30.1: CRITICAL}
+    ),
+    "market.ws.success_rate": Figure(
+        "market",
+        WEBSOCKET,
+        "/connection_history/success_rate",
+        {95.4: OK, 95: MISSED, 94.6: WARNING, 80.4: WARNING, 80: WARNING, 79.6: CRITICAL},
+    ),
+    "market.ws.connection_failures": Figure(
+        "market", WEBSOCKET, "/connection_history/connection_failures", {4: OK, 5: WARNING, 6: WARNING}
+    ),
+    "market.ws.uptime": Figure("market", WEBSOCKET, "/connection_status/uptime_percent", UPTIME),
+    "market.ws.parse_error_rate": Figure(
+        "market",
+        WEBSOCKET,
+        "/performance/parse_error_rate",
+        {0.996: OK, 1: MISSED, 1.004: MISSED}
+        | {4.98: MISSED, 5: MISSED, 5.02: WARNING}
+        | {9.96: WARNING, 10: WARNING, 10.04: CRITICAL},
+    ),
+    "market.data.freshness_rate": Figure("market", MARKET_DATA, "/data_freshness/freshness_rate", ABOVE_95_80_50),
+    "market.data.fresh_symbols": Figure("market", MARKET_DATA, "/data_freshness/fresh_symbols", {1: OK, 0: CRITICAL}),
+    "market.data.missing_symbols": Figure(
+        "market", MARKET_DATA, "/data_freshness/missing_symbols", {0: OK, 1: WARNING}
+    ),
+    "market.data.stale_symbols": Figure(
+        "market", MARKET_DATA, "/data_freshness/stale_symbols", {1: OK, 2: WARNING, 3: WARNING}
+    ),
+    "market.system.memory_percent": Figure(
+        "market", COMPREHENSIVE, "/system_resources/memory_percent", {79.6: OK, 80: WARNING, 80.4: WARNING}
+    ),
+    "market.system.memory_rss": Figure(
+        "market",
+        COMPREHENSIVE,
+        "/system_resources/memory_mb",
+        {510: OK, 512: MISSED, 514: MISSED, 1019: MISSED, 1024: MISSED, 1029: WARNING},
+    ),
+    "market.system.cpu": Figure(
+        "market",
+        COMPREHENSIVE,
+        "/system_resources/cpu_percent",
+        {69.7: OK, 70: MISSED, 70.3: MISSED, 79.6: MISSED, 80: MISSED, 80.4: WARNING},
+    ),
+    "market.system.connection_count": Figure(
+        "market", COMPREHENSIVE, "/system_resources/connection_count", {199: OK, 200: WARNING, 201: WARNING}
+    ),
+}
+"""Rows that read one number: all of them are set at once, the first value of each, then the second, and so on."""
+
+
+def one_check(check: str, state: State, *faults: Fault, brief: tuple[Fault, ...] = ()) -> Edge:
+    """Return an edge of one check."""
+    return Edge(Injection(faults), {check: state}, brief)
+
+
+def _swept() -> list[Edge]:
+    found = []
+    for number in range(max(len(figure.states) for figure in FIGURES.values())):
+        values = {
+            check: list(figure.states)[number] for check, figure in FIGURES.items() if number < len(figure.states)
+        }
+        faults = tuple(FIGURES[check].set(value) for check, value in values.items())
+        found.append(Edge(Injection(faults), {check: FIGURES[check].states[value] for check, value in values.items()}))
+    return found
+
+
+def _gaps() -> list[Edge]:
+    # each figure beside the one it is compared with, both set, so that the gap is exact to the last digit
+    found = []
+    for beyond, state in ((-0.005, OK), (0.0, OK), (0.005, WARNING)):
+        share = {points: points * (1 + beyond) for points in (0.1, 0.5, 2, 5)}
+        utilization, freshness, uptime = 18 + share[0.5], 100 - share[5], 99.8
+        found.append(
+            Edge(
+                Injection(
+                    (
+                        put("gateway", ROUTES["redis_cluster"], f"{POOL}/active_connections", 9),
+                        put("gateway", ROUTES["redis_cluster"], f"{POOL}/max_connections", 50),
+                        put("gateway", ROUTES["redis_cluster"], f"{POOL}/utilization_percent", utilization),
+                        put("gateway", ROUTES["redis_cluster"], f"{POOL}/connection_success_rate", 100 - share[0.5]),
+                        put("gateway", ROUTES["comprehensive"], f"{FRESHNESS}/freshness_rate", freshness),
+                        put("gateway", ROUTES["websocket_to_redis"], "/data/websocket_status/uptime_percent", uptime),
+                        put("gateway", SUMMARY, "/data/connection_pool_utilization", f"{utilization + share[5]:.6f}%"),
+                        put("gateway", SUMMARY, "/data/market_data_freshness", f"{freshness - share[2]:.6f}%"),
+                        put("gateway", SUMMARY, "/data/websocket_uptime", f"{uptime - share[0.1]:.6f}%"),
+                    )
+                ),
+                {
+                    "gateway.pool.arithmetic[utilization]": state,
+                    "gateway.pool.arithmetic[success_rate]": state,
+                    "gateway.summary.matches_detail[utilization]": state,
+                    "gateway.summary.matches_detail[freshness]": state,
+                    "gateway.summary.matches_detail[uptime]": state,
+                    "gateway.consistency.freshness": state,
+                },
+            )
+        )
+    return found
+
+
+def _ages() -> list[Edge]:
+    # a request takes some time, so that an age is not exact to the second
+    moments = {"summary": (SUMMARY, "/data/last_updated")} | {
+        name: (route, "/data/timestamp") for name, route in ROUTES.items()
+    }
+    return [
+        Edge(
+            Injection(tuple(put("gateway", *place, f"now - {age}") for place in moments.values())),
+            {f"gateway.data_age[{name}]": state for name in moments},
+        )
+        for age, state in ((59.5, OK), (60.2, WARNING), (298, WARNING), (301.5, CRITICAL))
+    ]
+
+
+def _waits() -> list[Edge]:
+    # the answer takes a little longer than it is held back
+    return [
+        Edge(
+            Injection((fault("F.http.delay", service="gateway", path=SUMMARY, ms=ms),), {DEADLINE: "40s"}),
+            {"gateway.reachable": state},
+        )
+        for ms, state in ((29_720, OK), (30_010, CRITICAL))
+    ]
+
+
+def _spreads() -> list[Edge]:
+    return [
+        one_check(
+            "gateway.consistency.freshness",
+            state,
+            put("gateway", ROUTES["comprehensive"], f"{FRESHNESS}/freshness_rate", rate),
+        )
+        for rate, state in ((80.1, WARNING), (80, WARNING), (79.9, CRITICAL))
+    ]
+
+
+def _steps() -> list[Edge]:
+    # the counter stands still, and is told too high or too low at the first of two reads only
+    return [
+        one_check(
+            "gateway.websocket.messages_progress",
+            state,
+            fault("F.mkt.feed", op="throttle", rate=0),
+            brief=(
+                fault(
+                    "F.json.offset",
+                    service="gateway",
+                    path=ROUTES["websocket_to_redis"],
+                    pointer="/data/websocket_status/messages_processed",
+                    add=add,
+                ),
+            ),
+        )
+        for add, state in ((-1, OK), (1, CRITICAL))
+    ]
+
+
+def _prices() -> list[Edge]:
+    pairs = {"redis": ("ws_vs_redis", "redis_vs_api"), "api": ("ws_vs_api",)}
+    return [
+        Edge(
+            Injection((fault("F.mkt.price_skew", leg=leg, symbols=list(SAMPLE), bps=bps),)),
+            {f"market.price.{pair}[{symbol}]": state for pair in rows for symbol in SAMPLE},
+            between=between,
+        )
+        for leg, rows in pairs.items()
+        for bps, state, between in ((19.9, WARNING, (19.8, 20.0)), (20.1, CRITICAL, (20.0, 20.2)))
+    ]
+
+
+def _tokens() -> list[Edge]:
+    return [
+        Edge(
+            Injection(given={"LAB_SUPERADMIN_TOKEN": Token("superadmin", holds_s)}),
+            {"gateway.auth.token_hygiene": state},
+        )
+        for holds_s, state in ((86_832, OK), (86_400, WARNING), (85_968, WARNING), (432, WARNING), (-432, CRITICAL))
+    ]
+
+
+def closes(times: int) -> Fault:
+    return fault("F.log.emit", line="🔌 WebSocket connection closed", times=times, followed_by_warmup=True)
+
+
+EDGES: list[Edge] = [
+    *_waits(),
+    *_swept(),
+    *_gaps(),
+    *_ages(),
+    *_spreads(),
+    *_steps(),
+    *_prices(),
+    *_tokens(),
+    one_check(
+        "market.redis.nodes_healthy",
+        CRITICAL,
+        fault("F.mkt.redis_node_flag", node="redis-node-1"),
+        fault("F.mkt.redis_node_flag", node="redis-node-2"),
+    ),
+    one_check(
+        "market.services.running",
+        CRITICAL,
+        fault("F.mkt.service_crash", name="provider_pending_monitor", no_restart=True),
+        fault("F.mkt.service_crash", name="autocutoff_watcher", no_restart=True),
+    ),
+    one_check("market.data.arithmetic", WARNING, put("market", MARKET_DATA, "/missing_data_symbols", ["NZDCHF"])),
+    one_check(
+        "market.data.reported_consistency",
+        CRITICAL,
+        put("market", MARKET_DATA, "/price_consistency/inconsistent_symbols", ["EURUSD"]),
+    ),
+    one_check("gateway.consistency.pool", WARNING, fault("F.gw.view_bias", active_connections=30)),
+    one_check(
+        "market.startup.prerequisites", CRITICAL, fault("F.log.rewrite", pattern="100.0% passed", with_="99.5% passed")
+    ),
+    one_check("market.log.ws_closed", OK, closes(4)),
+    one_check("market.log.ws_closed", WARNING, closes(5)),
+    one_check(
+        "market.log.message_errors", CRITICAL, fault("F.log.emit", line="❌ Message processing error", times=120)
+    ),
+    Edge(
+        Injection((fault("F.mkt.feed", op="garble", percent=5, to="checker"),)),
+        {"market.ws.protocol[binary]": WARNING, "market.ws.protocol[json]": WARNING},
+    ),
+]

@@ -1,0 +1,146 @@
+"""Everything that is shown in the lab, gathered in one go: the matrix, its edges, the scenarios, the proofs."""
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from tests.detection.bench import CATALOGUE, Bench, carry_out
+from tests.detection.cell import PROFILE, Cell
+from tests.detection.edges import EDGES, Sighting, Visit
+from tests.detection.matrix import CELLS, Round, by_check, trials
+from tests.detection.mutation import Kept, Mutations, mutate
+from tests.detection.proofs import PROOFS, Demonstration, Proven
+from tests.detection.scenario import SCENARIOS, Play, Played
+
+ROWS: dict[str, dict[str, list[str]]] = yaml.safe_load((Path(__file__).parent / "rows.yaml").read_text("utf-8"))
+"""Rows of the specification by priority, with their parameters."""
+
+T = TypeVar("T")
+
+
+@dataclass
+class Evidence:
+    """What was seen. `layers` says of every fault of the lab how real it is, in the lab's own words."""
+
+    rounds: list[Round]
+    sightings: list[Sighting]
+    played: list[Played]
+    proven: list[Proven]
+    mutations: Mutations
+    layers: dict[str, str]
+
+    @cached_property
+    def of_check(self) -> dict[str, Round]:
+        """The round in which each check's own fault was caused."""
+        return by_check(self.rounds)
+
+    def layer(self, cell: Cell) -> str:
+        """Return how real a cell's injection is: the least real of its faults."""
+        found = {self.layers[fault.id] for fault in cell.injection.faults}
+        return next(
+            (layer for layer in ("response", "report", "behaviour", "infrastructure") if layer in found), PROFILE
+        )
+
+    def figures(self) -> dict[str, str]:
+        """Return what it comes to, as words and figures."""
+        covered = {
+            priority: sum(all(self._covered(one) for one in instances(row, names)) for row, names in rows.items())
+            for priority, rows in ROWS.items()
+        }
+        detected = [check for check, one in self.of_check.items() if one.detected(check)]
+        at_edges = sum(len(one.edge.expected) for one in self.sightings)
+        right = at_edges - sum(len(one.wrong) for one in self.sightings)
+        found = self.mutations
+        killed = len(set(found.killed) - set(found.explained))
+        return {
+            "rows covered": ", ".join(f"{covered[p]} of {len(ROWS[p])} {p}" for p in ROWS),
+            "checks detected": f"{len(detected)} of {len(CATALOGUE.checks)}, by {len(self.rounds)} injections",
+            "unexpected trips": str(sum(len(one.unexpected) + len(one.strays) for one in self.rounds)),
+            "declared and not seen": str(sum(len(one.absent) for one in self.rounds)),
+            "missed heals": str(sum(not one.healed for one in self.rounds)),
+            "values at the lines": f"{right} of {at_edges} judged as declared",
+            "scenarios": f"{sum(not one.deviations and one.recovered for one in self.played)} of {len(SCENARIOS)}",
+            "proofs": f"{sum(not one.complaint for one in self.proven)} of {len(PROOFS)}",
+            "changed limits": f"{killed} noticed, {len(found.refused)} refused at import, {len(found.equivalent)} the"
+            f" same for every value, {len(found.explained)} too fine to see, {len(found.unexplained)} missed",
+        }
+
+    def _covered(self, name: str) -> bool:
+        if name in self.of_check:
+            return not self.of_check[name].complaint(name)
+        return any(one.id == name and not one.complaint for one in self.proven)
+
+    def complaints(self) -> list[str]:
+        """Return everything that is not as it was declared, a sentence each."""
+        found = [one.complaint(check) for one in self.rounds for check in one.checks]
+        found += [f"{one.edge.injection}: {words}" for one in self.sightings for words in one.complaints]
+        found += [f"{one.scenario.id}: {words}" for one in self.played for words in one.complaints]
+        found += [f"{one.id}: {one.complaint}" for one in self.proven if one.complaint]
+        found += [f"nobody noticed: {name}" for name in self.mutations.unexplained]
+        return [words for words in found if words]
+
+
+def instances(row: str, parameters: list[str]) -> list[str]:
+    """Return the ids of a row with its parameters."""
+    return [f"{row}[{name}]" for name in parameters] if parameters else [row]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A job: what the lab says about its faults."""
+
+    def __call__(self, bench: Bench) -> dict[str, str]:
+        """Ask it."""
+        return {fault["id"]: fault["layer"] for fault in bench.lab.control("GET", "/__lab/faults")}
+
+
+def gather(told: Callable[[str], object] = lambda _: None) -> Evidence:
+    """Cause everything that is declared in running labs, the longest first, and return what was seen."""
+    jobs: list[Callable[[Bench], Any]] = [
+        Listing(),
+        *(Demonstration(name, proof) for name, proof in PROOFS.items()),
+        *(Play(scenario) for scenario in sorted(SCENARIOS.values(), key=lambda one: -one.shows_within_s)),
+        *map(Visit, EDGES),
+        *trials(CELLS),
+    ]
+    done = carry_out(jobs, told=told)
+    rounds, sightings = of_kind(Round, done), of_kind(Sighting, done)
+    return Evidence(
+        rounds,
+        sightings,
+        of_kind(Played, done),
+        of_kind(Proven, done),
+        mutate(kept(rounds, sightings)),
+        done[0],
+    )
+
+
+def of_kind(kind: type[T], done: list[Any]) -> list[T]:
+    """Return the results of one kind."""
+    return [one for one in done if isinstance(one, kind)]
+
+
+def kept(rounds: list[Round], sightings: list[Sighting]) -> list[Kept]:
+    """Return every look with what was declared of it, for judging it again."""
+    return [
+        *(Kept(one.during, one.expected, all_others_ok=True) for one in rounds),
+        *(Kept(one.during, one.edge.expected, all_others_ok=False) for one in sightings),
+        *(Kept(one.after, {}, all_others_ok=True) for one in rounds),
+    ]
+
+
+def save(evidence: Evidence, path: Path) -> None:
+    """Keep the evidence for another process of the same test run."""
+    path.write_bytes(pickle.dumps(evidence))
+
+
+def load(path: Path) -> Evidence:
+    """Return evidence that another process of the same test run kept."""
+    found = pickle.loads(path.read_bytes())
+    assert isinstance(found, Evidence)
+    return found

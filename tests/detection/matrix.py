@@ -1,0 +1,139 @@
+"""Every declared fault caused in a running lab: healthy, fault, healthy again, and what the checks said."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from healthgate.state import State
+from tests.detection import gateway, market
+from tests.detection.bench import CATALOGUE, SHOWS_WITHIN_S, Bench, Look
+from tests.detection.cell import ROLLUP, TRIPPED, Cell, Injection, among
+
+CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS
+
+
+@dataclass
+class Round:
+    """One injection: what was expected of whom, what was seen while it lasted and after it was lifted."""
+
+    injection: Injection
+    checks: list[str]
+    expected: dict[str, State]
+    during: Look
+    after: Look
+    took_s: float = field(compare=False, default=0.0)
+
+    @property
+    def unexpected(self) -> dict[str, State]:
+        """Alarms that nobody declared, and declared ones in another state."""
+        return {
+            check: state
+            for check, state in self.during.not_ok.items()
+            if state in TRIPPED and self.expected.get(check) is not state and check not in self.checks
+        }
+
+    @property
+    def strays(self) -> dict[str, State]:
+        """Checks that are not ok without being an alarm (missed, unknown, blocked), and should not be so."""
+        return {
+            check: state
+            for check, state in self.during.not_ok.items()
+            if state not in TRIPPED and self.expected.get(check) is not state and check not in self.checks
+        }
+
+    @property
+    def absent(self) -> dict[str, State]:
+        """What was declared to go with it and did not."""
+        told = self.unexpected | self.strays
+        return {
+            check: state
+            for check, state in self.expected.items()
+            if check not in self.checks and check not in told and self.during.states.get(check) is not state
+        }
+
+    @property
+    def healed(self) -> bool:
+        """Whether every check was ok again once the fault was lifted."""
+        return not self.after.not_ok
+
+    def detected(self, check: str) -> bool:
+        """Whether a check came to the state declared for it."""
+        return self.during.states.get(check) is self.expected[check]
+
+    @property
+    def exact(self) -> bool:
+        """Whether all checks together were as declared."""
+        return self.during.not_ok == self.expected
+
+    def complaint(self, check: str) -> str:
+        """Say in one sentence how this differs from what was declared of a check; empty if it does not."""
+        told = [f"{self.injection} should turn {check} {self.expected[check]}"]
+        if not self.detected(check):
+            seen = self.during.states.get(check)
+            told.append(f"it was {seen}: {self.during.reasons[check]}" if seen else "it was not judged")
+        for words, found in (
+            ("nobody expected that", self.unexpected | self.strays),
+            ("missing beside it", self.absent),
+        ):
+            if found:
+                told.append(f"{words}: {_listed(found, self.during.reasons)}")
+        if not self.healed:
+            told.append(f"healed, it left {_listed(self.after.not_ok, self.after.reasons)}")
+        return "; ".join(told) if len(told) > 1 else ""
+
+
+def _listed(found: Mapping[str, State], reasons: Mapping[str, str]) -> str:
+    some = [f"{check} is {state} ({reasons.get(check, '')})" for check, state in list(found.items())[:6]]
+    return ", ".join(some) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A job: cause one injection, wait for what its cells expect of it, lift it, wait until all is well."""
+
+    injection: Injection
+    checks: tuple[str, ...]
+    expected: dict[str, State]
+
+    def __call__(self, bench: Bench) -> Round:
+        """Try it."""
+        began = time.monotonic()
+        given = self.injection.given
+        with bench.suffering(self.injection):
+            during = bench.until(lambda look: look.not_ok == self.expected, SHOWS_WITHIN_S, given)
+        after = bench.recovered()
+        return Round(self.injection, list(self.checks), self.expected, during, after, time.monotonic() - began)
+
+
+def trials(cells: Mapping[str, Cell]) -> list[Trial]:
+    """Return one trial for each different injection; ValueError where two cells contradict each other."""
+    found: dict[str, Trial] = {}
+    for check, cell in cells.items():
+        expected = cell.expected(check, CATALOGUE.checks)
+        same = found.get(cell.injection.key)
+        if same is not None and same.expected != expected:
+            differing = {
+                name for name in {**same.expected, **expected} if same.expected.get(name) != expected.get(name)
+            }
+            raise ValueError(f"{check} and {same.checks[0]} expect different things of the same fault: {differing}")
+        checks = (*same.checks, check) if same else (check,)
+        found[cell.injection.key] = Trial(cell.injection, checks, expected)
+    return list(found.values())
+
+
+def undeclared(cells: Mapping[str, Cell]) -> set[str]:
+    """Return the checks without a cell."""
+    return set(CATALOGUE.checks) - set(cells)
+
+
+def misnamed(cells: Mapping[str, Cell]) -> set[str]:
+    """Return the ids and patterns in cells that mean no check there is."""
+    named: set[str] = set()
+    for check, cell in cells.items():
+        named |= {check, *cell.collateral, *cell.blocked} | ({ROLLUP} if cell.rollup is not State.OK else set())
+    return {name for name in named if not among(name, CATALOGUE.checks)}
+
+
+def by_check(rounds: Iterable[Round]) -> dict[str, Round]:
+    """Return the round of every check."""
+    return {check: one for one in rounds for check in one.checks}
