@@ -72,9 +72,11 @@ class Process:
 def make_directory() -> tuple[Path, int]:
     """Make the lab's private temporary directory; returns it and the lock that marks it as in use."""
     _sweep_leftovers()
-    directory = Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX))
-    lock = os.open(directory / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    # Under another name until it is locked: what has the prefix and no lock is swept away by the next lab.
+    unnamed = Path(tempfile.mkdtemp(prefix=f".{DIRECTORY_PREFIX}"))
+    lock = os.open(unnamed / "lock", os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
+    directory = unnamed.rename(unnamed.with_name(unnamed.name.removeprefix(".")))
     (directory / "logs").mkdir()
     for node in NODES:
         (directory / node).mkdir()

@@ -1,5 +1,6 @@
 """The market service's Redis pool: too few connections, too many in use, failing tests, slow answers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import cycle
@@ -9,7 +10,7 @@ from lab.faults.catalogue import Fault, Values, choice, number, whole
 from lab.services.market.pool import Delay
 
 if TYPE_CHECKING:
-    from lab.services.market.pool import Borrowed
+    from lab.services.market.pool import Borrowed, Pool
     from lab.services.market.service import Market
 
 BIASES = {"utilization": 6.0, "success_rate": -3.0, "average": 4.0}
@@ -52,15 +53,24 @@ async def connections_borrowed(market: "Market", *, max_connections: int, active
     held: list[Borrowed] = []
     market.pool.resize(max_connections)
     try:
-        for node in cycle(market.nodes):
-            if market.pool.in_use >= active:
-                break
-            held.append(await market.pool.acquire(node, "data", wait_s=5.0))
+        nodes = cycle(market.nodes)
+        while (lacking := active - await _least_in_use(market.pool)) > 0:
+            for _ in range(lacking):
+                held.append(await market.pool.acquire(next(nodes), "data", wait_s=5.0))  # noqa: PERF401 (kept one by one)
         yield
     finally:
         for borrowed in held:
             market.pool.release(borrowed)
         market.pool.resize(usual)
+
+
+async def _least_in_use(pool: "Pool") -> int:
+    """Return how many connections stay in use: what is only passing through does not count."""
+    least = pool.in_use
+    for _ in range(10):
+        await asyncio.sleep(0.02)
+        least = min(least, pool.in_use)
+    return least
 
 
 BIAS = Fault(
