@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
+    from typing import Any
 
 MARK = "__healthgate_checks__"
 
@@ -49,6 +50,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how long this run may observe for rates (default 2s)",
     )
     option("--exit-codes", choices=("pytest", "nagios"), default="pytest", help="whose exit codes to use")
+    option(
+        "--nagios-plugin",
+        action="store_true",
+        help="print exactly one status line with performance data, and use the exit codes of nagios",
+    )
+    option("--metrics", metavar="FILE", help="write the verdicts as Prometheus text, as a textfile collector reads it")
+    option("--pushgateway", metavar="URL", help="push the verdicts to a Prometheus Pushgateway")
+    option("--github", action="store_true", help="write a summary and annotations for GitHub Actions")
     parser.addini("healthgate_checks", "folder of the checks", default="checks")
     parser.addini(
         "healthgate_runbooks", "where a runbook stands; {name} is its name", default="docs/runbooks/{name}.md"
@@ -66,6 +75,17 @@ def pytest_configure(config: pytest.Config) -> None:
         from healthgate.session import Session  # noqa: PLC0415
 
         config.pluginmanager.register(Session(config), "healthgate-session")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> "Generator[None, Any, Any]":
+    """Be a Nagios plugin where that is asked for: whatever happens, one line and one of four codes."""
+    option = config.option
+    if not option.nagios_plugin or option.help or option.version or hasattr(config, "workerinput"):
+        return (yield)
+    from healthgate.report import nagios  # noqa: PLC0415
+
+    return (yield from nagios.run(config))
 
 
 @pytest.fixture

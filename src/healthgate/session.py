@@ -8,10 +8,12 @@ import tempfile
 import time
 import uuid
 import warnings
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -27,6 +29,10 @@ from healthgate.snapshot import Snapshot, SnapshotError
 from healthgate.state import Floor, State
 from healthgate.verdict import Verdict
 from healthgate.version import __version__
+
+if TYPE_CHECKING:
+    from healthgate.report.account import Account
+    from healthgate.report.github import Commands
 
 WORDS = {
     State.WARNING: ("warned", "W", ("WARNING", {"yellow": True})),
@@ -47,6 +53,9 @@ class Session:
         self.owns_outcome = self.worker_input is None
         self.verdicts: dict[str, Verdict] = {}
         self.selected: list[str] = []
+        self.places: dict[str, str] = {}
+        self.account: Account | None = None
+        self.commands: Commands | None = None
         self.selected_by_workers = False
         self.left_out: dict[str, list[str]] = {}
         self.ordinary_failure = False
@@ -82,12 +91,17 @@ class Session:
         if self.cadence is not None and self.cadence not in known:
             valid = ", ".join(duration.spoken(cadence) for cadence in sorted(known))
             problems.append(f"--cadence {option.cadence}: no check is meant to run that often; there are {valid}")
+        self._check_outputs(problems)
         replayed = self._replayed(profiles, problems)
         floor = Floor(option.fail_on) if option.fail_on else None
         runbooks = str(self.config.getini("healthgate_runbooks"))
         folder = None if self.owns_outcome else self.folder
         run = Run(root, folder, catalogue, profiles, floor, sample, runbooks, replayed)
         run.learn_secrets(os.environ)
+        if option.pushgateway is not None:
+            from healthgate.report import pushgateway  # noqa: PLC0415
+
+            run.redactor.learn(pushgateway.secrets(os.environ))
         if not replayed and not option.collectonly:
             try:
                 run.resolve()
@@ -96,6 +110,16 @@ class Session:
         if problems:
             raise pytest.UsageError("\n".join(problems))
         return run
+
+    def _check_outputs(self, problems: list[str]) -> None:
+        option = self.config.option
+        if option.nagios_plugin and option.github:
+            problems.append("--nagios-plugin prints one line and --github prints several: give one of them")
+        if option.pushgateway is not None:
+            from healthgate.report import pushgateway  # noqa: PLC0415
+
+            found = (pushgateway.problem(option.pushgateway), pushgateway.unsendable(os.environ))
+            problems += [f"--pushgateway: {problem}" for problem in found if problem]
 
     def _profiles(self, catalogue: catalogues.Catalogue, problems: list[str]) -> dict[str, profile.Profile]:
         root = self.config.rootpath
@@ -220,6 +244,11 @@ class Session:
 
     def pytest_sessionstart(self) -> None:
         """Make SIGTERM end the run as Ctrl-C does: with everything judged so far written down."""
+        if self.config.option.github and self.owns_outcome and not self.config.option.collectonly:
+            from healthgate.report.github import Commands  # noqa: PLC0415
+
+            self.commands = Commands(self._line)
+            self.commands.stop()
         with suppress(ValueError):  # not in the main thread: somebody else's signals
             self._old_handler = signal.signal(signal.SIGTERM, _interrupt)
 
@@ -231,12 +260,13 @@ class Session:
         named = [(item, *found) for item in getattr(session, "items", []) if (found := self.named(item))]
         if named and not option.collectonly and not stopped:
             self.selected = [item.nodeid for item, _, _ in named]
+            self.places = {item.nodeid: environment for item, environment, _ in named}
             self.one_step = protocol.may_be_one_step(self.config, session.items)
             if self.one_step:
                 protocol.share_locations(session.items)
             if not self.owns_outcome:
                 (self.folder / "selected.json").write_text(
-                    json.dumps({"selected": self.selected, "left_out": self.left_out})
+                    json.dumps({"selected": self.selected, "places": self.places, "left_out": self.left_out})
                 )
             wanted: dict[str, list[Check]] = {}
             for _, environment, check in named:
@@ -266,8 +296,10 @@ class Session:
             raise pytest.UsageError("`verdict` is for test functions that declare checks with @check")
         verdict = self.run.verdict(named[0], named[1].id)
         item.stash[VERDICT] = verdict
-        for name in ("state", "value", "unit", "limit", "reason"):
-            item.user_properties.append((name, str(getattr(verdict, name))))
+        if getattr(self.config.option, "xmlpath", None):
+            from healthgate.report import junit  # noqa: PLC0415
+
+            item.user_properties += junit.properties(verdict)
         if verdict.state is State.BLOCKED:
             pytest.skip(verdict.reason)
         if verdict.state is State.UNKNOWN:
@@ -351,11 +383,22 @@ class Session:
             self.folder = Path(tempfile.mkdtemp(prefix="healthgate-"))
         node.workerinput["healthgate_folder"] = str(self.folder)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Write what was found and settle the exit code, in the one process that owns it."""
-        if not self.owns_outcome or self.config.option.collectonly:
-            return
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
+        """Write what was found and settle the exit code, after every other output and whatever became of those."""
+        try:
+            return (yield)
+        except OSError as error:  # a report of pytest or of another plugin; the verdicts must not be lost with it
+            if not self.owns_outcome:
+                raise
+            path, xml = str(error.filename or ""), getattr(self.config.option, "xmlpath", None) or "a report"
+            path = xml if str(Path(xml).absolute()).startswith(path) else path
+            self.undelivered.append(f"not written: {path}: {error.strerror}; the verdicts above stand")
+        finally:
+            if self.owns_outcome and not self.config.option.collectonly:
+                self._finish(session, exitstatus)
+
+    def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         self._collect_from_workers()
         status = int(exitstatus)
         if status == 2 and str(getattr(session, "shouldfail", "")).startswith("stopping after"):
@@ -389,7 +432,7 @@ class Session:
         folder = self.folder
         with suppress(OSError, ValueError):
             found = json.loads((folder / "selected.json").read_text())
-            self.selected, self.left_out = found["selected"], found["left_out"]
+            self.selected, self.places, self.left_out = found["selected"], found["places"], found["left_out"]
             self.selected_by_workers = True
         with suppress(OSError, ValueError):
             self.usage = "\n".join(json.loads((folder / "failure.json").read_text()))
@@ -402,7 +445,8 @@ class Session:
         snapshot, option, base = self.run.snapshot, self.config.option, self.config.invocation_params.dir
         if option.snapshot_out and snapshot is not None:
             self._try_to_write(base / option.snapshot_out, snapshot.save)
-        status = outcome.UNDELIVERED if self.undelivered and status == 0 else status
+        passed = status == outcome.PASSED
+        status = outcome.UNDELIVERED if self.undelivered and passed else status
         facts = results.RunFacts(
             id=uuid.uuid4().hex,
             started=self.began,
@@ -416,8 +460,49 @@ class Session:
             connections=snapshot.hosts if snapshot and not self.run.replayed else {},
             version=__version__,
         )
+        if option.github or option.nagios_plugin or option.pushgateway is not None or option.metrics is not None:
+            from healthgate.report import delivery  # noqa: PLC0415
+
+            self.account = self._account(facts)
+            troubles = delivery.deliver(self.account, option, base, os.environ)
+            self.undelivered += [self.run.redactor.text(trouble) for trouble in troubles]
+            facts = replace(facts, exit_code=outcome.UNDELIVERED if self.undelivered and passed else status)
         self._try_to_write(base / option.results, lambda path: results.write(path, facts, self.verdicts, snapshot))
-        return outcome.UNDELIVERED if self.undelivered and status == 0 else status
+        status = outcome.UNDELIVERED if self.undelivered and passed else status
+        if self.account is not None:
+            told = replace(facts, exit_code=status)
+            self.account = replace(self.account, facts=told, undelivered=list(self.undelivered))
+        return status
+
+    def _account(self, facts: results.RunFacts) -> "Account":
+        from healthgate.report.account import Account  # noqa: PLC0415
+
+        run = self.run
+        seen = run.replayed.taken if run.replayed else facts.started + facts.duration_s
+        return Account(
+            facts=facts,
+            verdicts=list(self.verdicts.values()),
+            limit_of=lambda v: run.profiles[v.environment].limit_of(v.id, run.catalogue.checks[v.id].stays),
+            floors={name: run.floor_of(name) for name in run.profiles},
+            selection=self._selection(),
+            selected=Counter(self.places.values()),
+            seen=seen,
+            left_out=self.left_out_lines(),
+            lost=self.lost(),
+            undelivered=list(self.undelivered),
+            cost=terminal.cost(run.snapshot, run.replayed),
+            root=str(run.root),
+        )
+
+    def _selection(self) -> str:
+        """Return what confined this run, as in `cadence=30s,system=boiler`; `all` where nothing did."""
+        option, checks = self.config.option, self.run.catalogue.checks
+        words = [f"cadence={self.cadence:g}s"] if self.cadence is not None else []
+        words += [f"system={name}" for name in sorted(option.system)]
+        words += [f"severity={option.severity}"] if option.severity else []
+        there = len(self.run.profiles) * sum(not self._excluded(check) for check in checks.values())
+        absent = sum(not self._excluded(checks[name]) for several in self.left_out.values() for name in several)
+        return ",".join([*words, *(["part"] if len(self.selected) < there - absent else [])]) or "all"
 
     def _try_to_write(self, path: Path, write: Callable[[Path], None]) -> None:
         try:
@@ -448,8 +533,20 @@ class Session:
         )
         terminal.summary(terminalreporter, ending)
 
+    def _line(self, line: str) -> None:
+        reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(line)
+
     def pytest_unconfigure(self) -> None:
-        """Put the signal handler back and remove the run's folder."""
+        """Put the signal handler back and remove the run's folder; annotate when all else has been printed."""
+        if self.commands is not None:
+            self.commands.resume()
+            if self.account is not None:
+                from healthgate.report import github  # noqa: PLC0415
+
+                for line in github.annotations(self.account, os.environ):
+                    self._line(line)
         if self._old_handler is not None:
             with suppress(ValueError):
                 signal.signal(signal.SIGTERM, self._old_handler)

@@ -82,7 +82,13 @@ class Snapshot:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a reader never sees half of it; creates the folder. Raises OSError."""
+    """Write `text` to `path` so that a reader never sees half of it; creates the folder. Raises OSError.
+
+    What is there and is no file (a terminal, /dev/null) is written to, never replaced.
+    """
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -1,6 +1,8 @@
 """results.json says what was found, for machines, in a form that is documented."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -117,6 +119,19 @@ def test_a_file_that_cannot_be_written_is_named_and_the_verdicts_stand(project: 
         assert "not written: /dev/null" in outcome.out
         assert "4 ok" in outcome.out
         assert "Traceback" not in outcome.text
+
+
+def test_what_is_no_file_is_written_to_and_never_replaced(project: Project, tmp_path: Path) -> None:
+    """A run as root must not put a file in the place of a device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        outcome = project.check("--results", str(pipe))
+        found = json.loads(read.result(30))
+
+    assert (outcome.code, len(found["checks"])) == (0, 4), outcome.text
+    assert pipe.is_fifo()
 
 
 def test_two_runs_have_two_ids(project: Project) -> None:
