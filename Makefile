@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test detection lint bench soak clean
+.PHONY: demo test detection lint render bench soak clean
 
 # Start the lab, run every check against it, render the report. Break something: make demo FAULT=F.mkt.pool:active=47
 demo: .venv/.demo
@@ -24,6 +24,11 @@ lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/healthgate render --check
+
+# Alert rules with their tests, the dashboard and the list of all checks, from the checks themselves.
+render: .venv/.test
+	$(BIN)/healthgate render
 
 # How fast, against shell scripts and plain pytest; writes docs/benchmarks.md and the table in the README.
 bench: .venv/.test
@@ -48,6 +53,6 @@ clean:
 	@touch $@
 
 .venv/.test: pyproject.toml constraints.txt .ci/debian | .venv/bin/python
-	.ci/debian redis-server
+	.ci/debian redis-server prometheus prometheus-node-exporter prometheus-pushgateway
 	$(BIN)/pip install -q -c constraints.txt -e '.[lab,dev]'
 	@touch $@

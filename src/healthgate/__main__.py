@@ -48,8 +48,10 @@ VALUED = frozenset(
         "--junitxml",
         "--log-file",
         "--maxfail",
+        "--metrics",
         "--numprocesses",
         "--override-ini",
+        "--pushgateway",
         "--results",
         "--rootdir",
         "--sample",
@@ -72,11 +74,14 @@ VALUED = frozenset(
 """Options whose next word is their value, which may well be the name of a folder too."""
 
 USAGE = """usage: healthgate run --env NAME [pytest options]
+       healthgate render [--check]
        healthgate schema
 
 Runs the health checks against an environment. `healthgate run --help` lists all options;
 `pytest checks --env NAME` does the same with every installed pytest plugin loaded.
-`schema` prints the JSON Schema of environment profiles, which editors use."""
+`render` writes alert rules, their tests, a dashboard and the list of all checks from the checks in this folder;
+with --check it says which of them are outdated. `schema` prints the JSON Schema of environment profiles, which
+editors use."""
 
 
 def main() -> None:
@@ -84,6 +89,10 @@ def main() -> None:
     if sys.argv[1:] == ["schema"]:
         print_schema()
         return
+    if sys.argv[1:2] == ["render"]:
+        from healthgate.render import command  # noqa: PLC0415
+
+        sys.exit(command.main(sys.argv[2:]))
     if sys.argv[1:2] != ["run"]:
         print(USAGE, file=sys.stdout if sys.argv[1:] in (["-h"], ["--help"]) else sys.stderr)
         sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 4)
