@@ -147,7 +147,8 @@ def _proofs(evidence: Evidence) -> str:
 
 def _explained(evidence: Evidence) -> str:
     explained = evidence.mutations.explained
-    count = {why: sum(one == why for one in explained.values()) for why in explained.values()}
+    # in the order of the explanations: which changes were noticed this time is a matter of chance
+    count = {why: times for why in EXPLAINED.values() if (times := sum(one == why for one in explained.values()))}
     patterns = {why: [pattern for pattern, told in EXPLAINED.items() if told == why] for why in count}
     rows = [(str(count[why]), "<br>".join(f"`{pattern}`" for pattern in patterns[why]), why) for why in count]
     rows += [("1", f"`{name}`", "**nobody knows**") for name in evidence.mutations.unexplained]
