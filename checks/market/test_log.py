@@ -101,12 +101,15 @@ def test_signs_of_life(verdict):
     assert verdict.healthy, verdict
 
 
-def written(kind: str, within: float) -> Source:
-    """Return how many lines of a kind were written in the last `within` seconds of production."""
+def written(kind: str, within: float, proof: int = 1) -> Source:
+    """Return how many lines of a kind were written in the last `within` seconds of production.
+
+    `proof` lines are too many whatever else the log may hold; fewer are only believed of a whole log.
+    """
 
     @measure(LOG, TIME_SCALE)
     def count(log: Log, scale: float) -> Measured:
-        return _counted(log, kind, within / scale, scale)
+        return _counted(log, kind, within / scale, scale, proof)
 
     return count
 
@@ -123,10 +126,12 @@ def written_since_start(kind: str) -> Source:
     return count
 
 
-def _counted(log: Log, kind: str, within: float, scale: float) -> Measured:
+def _counted(log: Log, kind: str, within: float, scale: float, proof: int = 1) -> Measured:
     found = log.within(kind, within)
-    if not found:
+    if found < proof:
+        log.reaches(log.at - within)
         log.written_within(SILENT_AFTER / scale)
+    if not found:
         return Measured(0, f"in the last {spoken(round(within * scale))}")
     age = round(log.at - max(line.at for line in log.lines(kind)))
     return Measured(found, f"in the last {spoken(round(within * scale))}; the newest {spoken(age)} ago")
@@ -174,7 +179,7 @@ def _counted(log: Log, kind: str, within: float, scale: float) -> Measured:
 )
 @check(
     "market.log.ws_closed",
-    written("error.closed", HOUR),
+    written("error.closed", HOUR, proof=5),
     stays=below(5, closes, warning=reaching(5)),
     name="Feed connections closed",
     cause="the connection to the feed is unstable",
@@ -223,6 +228,7 @@ def message_errors(log: Log, scale: float, performance: Facts) -> Measured:
     """Lines about messages that could not be processed, in percent of the messages of the same five minutes."""
     within = MINUTES_5 / scale
     errors = log.within("error.message", within)
+    log.reaches(log.at - within)
     log.written_within(SILENT_AFTER / scale)
     processed = performance.number("message_rate_per_sec") * within
     if processed < 1:

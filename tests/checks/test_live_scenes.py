@@ -387,6 +387,17 @@ def test_a_log_that_does_not_reach_back_far_enough_proves_no_absence():
     said(put(MARKET_LOG, facts), "market.log.no_redis_critical", OK)
 
 
+def test_a_few_lines_in_a_log_that_is_too_short_do_not_prove_that_there_were_no_more():
+    facts = log_facts(error__closed=[(90.0, {}), (80.0, {})], ok__warmup=[(70.0, {})], error__message=[(9.0, {})])
+    said(put(MARKET_LOG, facts), "market.log.ws_closed", OK)
+    facts["oldest"] = NOW - 100
+    said(put(MARKET_LOG, facts), "market.log.ws_closed", UNKNOWN, "does not reach back 1 h")
+    said(put(MARKET_LOG, facts), "market.log.message_errors", UNKNOWN, "does not reach back 5 m")
+    many = log_facts(error__closed=[(90.0 - n, {}) for n in range(5)])
+    many["oldest"] = NOW - 100
+    said(put(MARKET_LOG, many), "market.log.ws_closed", WARNING, "5 closes/h")
+
+
 def test_a_log_that_cannot_be_read_is_one_root():
     world = World().fail(MARKET_LOG, "missing", "there is no file market.log")
     said(world, "market.health_monitor.cadence", UNKNOWN, "there is no file market.log")
