@@ -34,7 +34,10 @@ UNUSED = (
 VALUED = frozenset(
     [
         "--alluredir",
+        "--alertmanager",
+        "--baseline",
         "--basetemp",
+        "--canary",
         "--cadence",
         "--color",
         "--confcutdir",
@@ -44,6 +47,8 @@ VALUED = frozenset(
         "--env",
         "--exit-codes",
         "--fail-on",
+        "--heartbeat",
+        "--history",
         "--ignore",
         "--junitxml",
         "--log-file",

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from healthgate.claim import Check
 from healthgate.facts import Facts, NoData, Violated
 from healthgate.limit import shown
+from healthgate.maintenance import issue_at, window_at
 from healthgate.nearest import hint
+from healthgate.past import Past
 from healthgate.printable import printable
 from healthgate.profile import Profile
 from healthgate.source import Measured, Scene
@@ -22,7 +24,11 @@ def attempt_mark(number: int) -> str:
 
 
 class Judge:
-    """Judges the checks of one environment, each once."""
+    """Judges the checks of one environment, each once.
+
+    `at` is when the systems were looked at, in seconds since 1970; `past` is what runs before this one found;
+    None where no history is kept.
+    """
 
     def __init__(
         self,
@@ -32,6 +38,8 @@ class Judge:
         floor: Floor,
         runbooks: str,
         change_from: str = "",
+        at: float = 0.0,
+        past: Mapping[tuple[str, str], Past] | None = None,
     ) -> None:
         self.profile = profile
         self.checks = checks
@@ -39,6 +47,8 @@ class Judge:
         self.floor = floor
         self.runbooks = runbooks
         self.change_from = change_from
+        self.at = at
+        self.past = past
         self._verdicts: dict[str, Verdict] = {}
         self._settling: set[str] = set()
 
@@ -87,7 +97,7 @@ class Judge:
     def _blocked_by(self, check: Check, root: Verdict) -> Verdict:
         roots = root.roots if root.state is State.BLOCKED else ((root.id, root.state),)
         name, state = roots[0]
-        return self._say(check, State.BLOCKED, None, f"blocked by {name}, which is {state}", roots)
+        return self._say(check, State.BLOCKED, None, f"blocked by {name}, which is {state}", roots, root.maintenance)
 
     def _measured(self, check: Check) -> Verdict:
         verdict = self._attempt(check, self.scene)
@@ -145,12 +155,14 @@ class Judge:
         value: object,
         reason: str,
         roots: tuple[tuple[str, State], ...] = (),
+        maintenance: str | None = None,
     ) -> Verdict:
         limit = self.profile.limit_of(check.id, check.stays)
         override = self.profile.override_of(check.id)
         requests = self._request_ids(check)
         seen = [self.scene.observations[name] for name in requests if name in self.scene.observations]
         plain = value if isinstance(value, bool | int | float | str) else None
+        observed_at = max((o.at for o in seen), default=None)
         return Verdict(
             id=check.id,
             environment=self.profile.name,
@@ -171,7 +183,15 @@ class Judge:
             blocked_by=roots[0][0] if roots else None,
             override=str(override) if override else None,
             probes=tuple(requests),
-            observed_at=max((o.at for o in seen), default=None),
+            observed_at=observed_at,
             elapsed_ms=max((o.elapsed_ms for o in seen), default=None),
+            since=self._since(check, state, observed_at or self.at),
+            maintenance=window_at(self.profile.maintenance, check.id, self.at) or maintenance,
+            issue=issue_at(self.profile.known_issues, check.id, self.at),
             roots=roots,
         )
+
+    def _since(self, check: Check, state: State, seen: float) -> float | None:
+        if self.past is None:
+            return None
+        return self.past.get((self.profile.name, check.id), Past()).since_when(state, seen)

@@ -58,6 +58,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--metrics", metavar="FILE", help="write the verdicts as Prometheus text, as a textfile collector reads it")
     option("--pushgateway", metavar="URL", help="push the verdicts to a Prometheus Pushgateway")
     option("--github", action="store_true", help="write a summary and annotations for GitHub Actions")
+    option(
+        "--history",
+        metavar="FILE",
+        help="read what runs before this one found, and add to it: since when a check is in its state, what changed",
+    )
+    option("--baseline", metavar="NAME|PATH", help="environment to compare the canary with; goes with --canary")
+    option(
+        "--canary",
+        metavar="NAME|PATH",
+        help="environment to compare with the baseline: the run fails where the canary is in a worse state",
+    )
     parser.addini("healthgate_checks", "folder of the checks", default="checks")
     parser.addini(
         "healthgate_runbooks", "where a runbook stands; {name} is its name", default="docs/runbooks/{name}.md"
@@ -71,7 +82,14 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "health(system, environment, severity, check): set on every check; select with -m \"health(system='x')\"",
     )
-    if config.getoption("env"):
+    option = config.option
+    if option.baseline or option.canary:
+        if not (option.baseline and option.canary):
+            raise pytest.UsageError("--baseline and --canary go together: a canary is compared with a baseline")
+        if option.env and not hasattr(config, "workerinput"):
+            raise pytest.UsageError("--baseline and --canary are the environments of a comparison: leave --env out")
+        option.env = [option.baseline, option.canary]
+    if option.env:
         from healthgate.session import Session  # noqa: PLC0415
 
         config.pluginmanager.register(Session(config), "healthgate-session")

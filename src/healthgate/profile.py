@@ -6,21 +6,24 @@ A profile is checked in two steps. Reading finds all that is wrong with the file
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import yaml
 
+from healthgate import maintenance
 from healthgate.catalogue import Catalogue
 from healthgate.limit import Limit
+from healthgate.maintenance import KnownIssue, Window
 from healthgate.nearest import hint
 from healthgate.printable import printable
 from healthgate.secret import SHORTEST, Secret
 from healthgate.state import Floor
-from healthgate.system import Setting, StreamUrl, System, Url, convert, describe, settings_of
+from healthgate.system import Date, Setting, StreamUrl, System, Url, convert, describe, settings_of
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -32,7 +35,7 @@ YAML_TAG = "tag:yaml.org,2002:"
 TAGS = {
     YAML_TAG + kind for kind in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "merge", "value")
 }
-TOP_KEYS = ("description", "launch", "time_scale", "thresholds", "fail_on", "labels")
+TOP_KEYS = ("description", "launch", "time_scale", "thresholds", "maintenance", "known_issues", "fail_on", "labels")
 
 
 class ProfileError(Exception):
@@ -72,9 +75,16 @@ class Profile:
     fail_on: Floor | None = None
     labels: dict[str, str] = field(default_factory=dict)
     overrides: dict[str, Override] = field(default_factory=dict)
+    maintenance: list[Window] = field(default_factory=list)
+    known_issues: list[KnownIssue] = field(default_factory=list)
     written: dict[str, dict[str, "Written"]] = field(default_factory=dict)
     declared: dict[str, type[System]] = field(default_factory=dict)
     systems: dict[str, System] = field(default_factory=dict)
+
+    @property
+    def stage(self) -> str:
+        """What this environment is: its label `stage`, else its name. `production` is what production is."""
+        return self.labels.get("stage", self.name)
 
     def present(self) -> dict[str, System]:
         """Return what is known before variables are filled: enough to say which settings are there at all."""
@@ -256,6 +266,71 @@ def _not_yaml(error: yaml.MarkedYAMLError) -> tuple[Any, str]:
     return mark, f"this is not YAML: {printable(problem)}"
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """One entry of a list of mappings, `place` its name in messages."""
+
+    reader: "_Reader"
+    place: str
+    node: yaml.MappingNode
+    members: Mapping[str, tuple[yaml.Node, yaml.Node]]
+
+    def refuse_all_but(self, *keys: str) -> None:
+        for key, (node, _) in self.members.items():
+            if key not in keys:
+                self.reader.complain(node, f"{self.place}: {printable(key, 60)} is no key of it{hint(key, keys)}")
+
+    def text(self, key: str) -> str:
+        """Return the text of a key that must be there, as it is written; a problem and nothing where it is not."""
+        if key not in self.members:
+            self.reader.complain(self.node, f"{self.place} has no `{key}`")
+            return ""
+        node = self.members[key][1]
+        written = node.value.strip() if isinstance(node, yaml.ScalarNode) else ""
+        if not written or node.tag == f"{YAML_TAG}null":
+            self.reader.complain(node, f"{self.place}: {key} is empty or no text; expected text")
+            return ""
+        return printable(written, 400)
+
+    def converted(self, key: str, kind: Callable[[str], Any]) -> Any:
+        written = self.text(key)
+        try:
+            return kind(written) if written else None
+        except ValueError as wrong:
+            seen = f'{self.place}: {key} is "{printable(written, 60)}"'
+            self.reader.complain(self.members[key][1], f"{seen}; {wrong}")
+            return None
+
+    def listed(self, key: str) -> list[tuple[str, yaml.Node]]:
+        if key not in self.members:
+            return []
+        node = self.members[key][1]
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            self.reader.complain(node, f"{self.place}: {key} is no list; expected a list with one entry or more")
+            return []
+        return [(one.value if isinstance(one, yaml.ScalarNode) else "", one) for one in node.value]
+
+    def names(self) -> frozenset[str]:
+        catalogue = self.reader.catalogue
+        valid = {*catalogue.systems, *catalogue.rows, *catalogue.checks}
+        found = self.listed("checks")
+        for name, node in found:
+            if name not in valid:
+                seen = printable(name, 80)
+                self.reader.complain(node, f"{self.place}: there is no check or system {seen}{hint(name, valid)}")
+        return frozenset(name for name, _ in found)
+
+    def days(self) -> frozenset[int]:
+        found = self.listed("days")
+        if "days" not in self.members:
+            return frozenset(range(7))
+        for name, node in found:
+            if name not in maintenance.DAYS:
+                expected = ", ".join(maintenance.DAYS)
+                self.reader.complain(node, f'{self.place}: "{printable(name, 40)}" is no day; expected {expected}')
+        return frozenset(maintenance.DAYS.index(name) for name, _ in found if name in maintenance.DAYS)
+
+
 class _Reader:
     def __init__(self, label: str, catalogue: Catalogue) -> None:
         self.label = label
@@ -284,6 +359,10 @@ class _Reader:
                 self._system(profile, key, node)
             elif key == "thresholds":
                 self._thresholds(profile, node)
+            elif key == "maintenance":
+                profile.maintenance = self._entries(node, "maintenance", self._window)
+            elif key == "known_issues":
+                profile.known_issues = self._entries(node, "known_issues", self._known_issue)
             elif key == "labels":
                 profile.labels = {k: str(v) for k, (v, _) in self._scalars(node, "labels", str).items()}
             elif key == "fail_on":
@@ -490,6 +569,50 @@ class _Reader:
             sound = False
         return Override(values, because, self._position(node.start_mark)) if sound else None
 
+    def _entries(self, node: yaml.Node, name: str, read_one: Callable[["_Entry"], Any]) -> list[Any]:
+        if not isinstance(node, yaml.SequenceNode):
+            self._problem(node, f"{name} is {self._kind_of(node)}; expected a list, each entry with its `because`")
+            return []
+        found = []
+        for number, one in enumerate(node.value, start=1):
+            place = f"{name} {number}"
+            if not isinstance(one, yaml.MappingNode):
+                self._problem(one, f"{place} is {self._kind_of(one)}; expected a mapping with its `because`")
+                continue
+            before = len(self.problems)
+            entry = read_one(_Entry(self, place, one, self._members(one)))
+            found += [entry] if len(self.problems) == before else []
+        return found
+
+    def _window(self, entry: "_Entry") -> Window | None:
+        weekly = "days" in entry.members or "zone" in entry.members
+        entry.refuse_all_but("from", "until", "because", "checks", *(("days", "zone") if weekly else ()))
+        because, names = entry.text("because"), entry.names()
+        kind: Callable[[str], Any] = maintenance.clock if weekly else maintenance.moment
+        begins, ends = entry.converted("from", kind), entry.converted("until", kind)
+        zone = entry.converted("zone", maintenance.zone) if "zone" in entry.members else UTC
+        days = entry.days() if weekly else frozenset[int]()
+        if begins is None or ends is None or not because:
+            return None
+        if weekly:
+            return maintenance.Weekly(days, begins, ends, zone or UTC, because, names)
+        try:
+            return maintenance.once(begins, ends, because, names)
+        except ValueError as wrong:
+            self._problem(entry.node, f"{entry.place}: {wrong}")
+            return None
+
+    def _known_issue(self, entry: "_Entry") -> KnownIssue | None:
+        entry.refuse_all_but("issue", "link", "because", "until", "checks")
+        if "checks" not in entry.members:
+            self._problem(entry.node, f"{entry.place} has no `checks`; name what is known to fail")
+        issue, because, names = entry.text("issue"), entry.text("because"), entry.names()
+        until = entry.converted("until", lambda text: convert(Date, text))
+        link = entry.converted("link", lambda text: convert(Url, text)) if "link" in entry.members else ""
+        if not issue or not because or until is None:
+            return None
+        return KnownIssue(issue, because, date.fromisoformat(until), str(link or ""), names)
+
     def _scalars(self, node: yaml.Node, name: str, kind: Any) -> dict[str, tuple[Any, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):
             self._problem(node, f"{name} is {self._kind_of(node)}; expected a mapping, each value {describe(kind)}")
@@ -542,6 +665,10 @@ class _Reader:
 
     def _position(self, mark: Any) -> str:
         return f"{self.label}:{mark.line + 1}:{mark.column + 1}" if mark else f"{self.label}:1:1"
+
+    def complain(self, node: yaml.Node, text: str) -> None:
+        """Add a problem at a node."""
+        self._problem(node, text)
 
     def _problem(self, where: Any, text: str) -> None:
         mark = where.start_mark if isinstance(where, yaml.Node) else where

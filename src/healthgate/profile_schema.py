@@ -3,9 +3,10 @@
 from typing import Any, get_args, get_origin
 
 from healthgate.catalogue import Catalogue
+from healthgate.maintenance import DAYS
 from healthgate.profile import ABSENT, TIERS
 from healthgate.state import Floor
-from healthgate.system import Duration, System, describe, settings_of
+from healthgate.system import Date, Duration, System, Url, describe, settings_of
 
 VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
 PLAIN = {bool: "boolean", int: "integer", float: "number"}
@@ -22,6 +23,7 @@ def schema(catalogue: Catalogue) -> dict[str, Any]:
         "additionalProperties": False,
     }
     ids = sorted(catalogue.rows | set(catalogue.checks))
+    named = {"type": "array", "minItems": 1, "items": {"enum": sorted({*ids, *catalogue.systems})}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "healthgate environment profile",
@@ -43,9 +45,62 @@ def schema(catalogue: Catalogue) -> dict[str, Any]:
                 "additionalProperties": False,
                 "properties": {check_id: {"$ref": "#/$defs/override"} for check_id in ids},
             },
+            "maintenance": {"type": "array", "items": {"$ref": "#/$defs/window"}},
+            "known_issues": {"type": "array", "items": {"$ref": "#/$defs/known_issue"}},
             **{name: _system(system) for name, system in sorted(catalogue.systems.items())},
         },
-        "$defs": {"override": override},
+        "$defs": {"override": override, "window": _window(named), "known_issue": _known_issue(named)},
+    }
+
+
+def _window(named: dict[str, Any]) -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1}
+    clock = {"type": "string", "pattern": r"^\d{1,2}:\d{2}$"}
+    both = {"because": text, "checks": named}
+    required = ["from", "until", "because"]
+    return {
+        "description": "failing checks do not fail the run and alert nobody; no checks named means all",
+        "oneOf": [
+            {
+                "type": "object",
+                "description": "once: moments with their offsets",
+                "additionalProperties": False,
+                "required": required,
+                "properties": {"from": text, "until": text, **both},
+                "not": {"anyOf": [{"required": ["days"]}, {"required": ["zone"]}]},
+            },
+            {
+                "type": "object",
+                "description": "every week: times of day",
+                "additionalProperties": False,
+                "required": required,
+                "anyOf": [{"required": ["days"]}, {"required": ["zone"]}],
+                "properties": {
+                    "from": clock,
+                    "until": clock,
+                    "days": {"type": "array", "minItems": 1, "items": {"enum": list(DAYS)}},
+                    "zone": {"type": "string", "description": "as in Europe/Berlin; UTC if left out"},
+                    **both,
+                },
+            },
+        ],
+    }
+
+
+def _known_issue(named: dict[str, Any]) -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1}
+    return {
+        "type": "object",
+        "description": "what is known to fail: it stays red, and is told with its issue",
+        "additionalProperties": False,
+        "required": ["checks", "issue", "because", "until"],
+        "properties": {
+            "checks": named,
+            "issue": text,
+            "because": text,
+            "until": {"type": "string", "description": describe(Date)},
+            "link": {"type": "string", "description": describe(Url)},
+        },
     }
 
 

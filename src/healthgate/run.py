@@ -14,6 +14,7 @@ from healthgate.claim import Check
 from healthgate.judge import DISAGREED, Judge, attempt_mark
 from healthgate.launch import LaunchError, launched
 from healthgate.observe import Observer, Task
+from healthgate.past import Past
 from healthgate.plan import Plan, plan
 from healthgate.profile import Profile, ProfileError
 from healthgate.secret import Redactor, Secret
@@ -38,7 +39,8 @@ class Run:
     """What is run, where, and what came of it. `sample` is how long the run may observe for, in seconds.
 
     `folder` is where several processes of one run share what was seen (None: there is only this one).
-    `runbooks` says where a runbook stands, with its name as `{name}`.
+    `runbooks` says where a runbook stands, with its name as `{name}`. `past` is what runs before this one found, by
+    environment and check id; None where no history is kept.
     """
 
     root: Path
@@ -49,6 +51,7 @@ class Run:
     sample: float
     runbooks: str
     replayed: Snapshot | None = None
+    past: Mapping[tuple[str, str], Past] | None = None
     redactor: Redactor = field(default_factory=Redactor)
     snapshot: Snapshot | None = None
     judges: dict[str, Judge] = field(default_factory=dict)
@@ -204,7 +207,16 @@ class Run:
         seen = snapshot.observations.get(environment, {})
         scene = Scene(environment, systems, seen, time_scale=profile.time_scale)
         floor = self.floor_of(environment)
-        return Judge(profile, self.catalogue.checks, scene, floor, self.runbooks, f"{self.root}{os.sep}")
+        return Judge(
+            profile,
+            self.catalogue.checks,
+            scene,
+            floor,
+            self.runbooks,
+            change_from=f"{self.root}{os.sep}",
+            at=snapshot.taken,
+            past=self.past,
+        )
 
     def _systems(self, profile: Profile, snapshot: Snapshot) -> Mapping[str, System]:
         if profile.systems:

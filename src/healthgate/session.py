@@ -9,7 +9,7 @@ import time
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from healthgate import catalogue as catalogues
 from healthgate import duration, outcome, profile, protocol
 from healthgate.claim import Check, declared_on
 from healthgate.nearest import hint
+from healthgate.past import Past
 from healthgate.plan import left_out
 from healthgate.report import results, terminal
 from healthgate.report.failure import HealthFailedError, HealthUnknownError, as_longrepr
@@ -31,8 +32,13 @@ from healthgate.verdict import Verdict
 from healthgate.version import __version__
 
 if TYPE_CHECKING:
+    from healthgate.canary import Comparison
+    from healthgate.history import History
     from healthgate.report.account import Account
     from healthgate.report.github import Commands
+
+MUTED = ("muted", "M", ("MAINTENANCE", {"yellow": True}))
+"""How a failing check that is in maintenance is shown, whatever its state."""
 
 WORDS = {
     State.WARNING: ("warned", "W", ("WARNING", {"yellow": True})),
@@ -63,6 +69,8 @@ class Session:
         self.usage: str | None = None
         self.undelivered: list[str] = []
         self.one_step = False
+        self.history: History | None = None
+        self.comparison: Comparison | None = None
         self._old_handler: Any = None
         self.folder = Path(self.worker_input["healthgate_folder"] if self.worker_input else os.devnull)
         self.run = self._prepare()
@@ -96,7 +104,8 @@ class Session:
         floor = Floor(option.fail_on) if option.fail_on else None
         runbooks = str(self.config.getini("healthgate_runbooks"))
         folder = None if self.owns_outcome else self.folder
-        run = Run(root, folder, catalogue, profiles, floor, sample, runbooks, replayed)
+        past = None if problems else self._past(profiles)
+        run = Run(root, folder, catalogue, profiles, floor, sample, runbooks, replayed, past=past)
         run.learn_secrets(os.environ)
         if option.pushgateway is not None:
             from healthgate.report import pushgateway  # noqa: PLC0415
@@ -111,8 +120,30 @@ class Session:
             raise pytest.UsageError("\n".join(problems))
         return run
 
+    def _past(self, profiles: Iterable[str]) -> Mapping[tuple[str, str], Past] | None:
+        """Open the history and return what it knows; without one, or where it cannot be used, None."""
+        option = self.config.option
+        if not option.history or option.collectonly:
+            return None
+        from healthgate.history import History, HistoryError  # noqa: PLC0415
+
+        try:
+            self.history = History(self.config.invocation_params.dir / option.history)
+            return self.history.past(profiles)
+        except HistoryError as error:
+            self.undelivered.append(f"no history: {error}; the verdicts above stand")
+            self.history = None
+            return None
+
+    @property
+    def past(self) -> Mapping[tuple[str, str], Past]:
+        """What runs before this one found, by environment and check id; empty where no history is kept."""
+        return self.run.past or {}
+
     def _check_outputs(self, problems: list[str]) -> None:
         option = self.config.option
+        if option.snapshot_in and option.history:
+            problems.append("--snapshot-in judges what was seen before; --history is for runs that look: leave one out")
         if option.nagios_plugin and option.github:
             problems.append("--nagios-plugin prints one line and --github prints several: give one of them")
         if option.pushgateway is not None:
@@ -300,6 +331,8 @@ class Session:
             from healthgate.report import junit  # noqa: PLC0415
 
             item.user_properties += junit.properties(verdict)
+        if verdict.muted:
+            pytest.skip(f"maintenance {verdict.maintenance}: {verdict.headline}")
         if verdict.state is State.BLOCKED:
             pytest.skip(verdict.reason)
         if verdict.state is State.UNKNOWN:
@@ -329,7 +362,7 @@ class Session:
                 report.longrepr = as_longrepr(verdict)
             elif report.skipped:
                 path, _, line = verdict.change.rpartition(":")
-                report.longrepr = (path, int(line), verdict.reason)
+                report.longrepr = (path, int(line), str(call.excinfo.value) if call.excinfo else verdict.reason)
         elif report.failed and report.longrepr is not None:
             plain = str(report.longrepr)
             clean = self.run.redactor.text(plain)
@@ -368,6 +401,8 @@ class Session:
         if record is None:
             return None
         state = State(record["state"])
+        if record["maintenance"] and report.skipped:
+            return MUTED
         if state is State.UNKNOWN:
             return "error", "U", ("UNKNOWN", {"red": True})
         if (report.passed and state is not State.OK) or state is State.BLOCKED:
@@ -400,6 +435,11 @@ class Session:
 
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         self._collect_from_workers()
+        if self.config.option.canary:
+            from healthgate.canary import compare  # noqa: PLC0415
+
+            baseline, canary = self.run.profiles
+            self.comparison = compare(self.verdicts.values(), baseline, canary)
         status = int(exitstatus)
         if status == 2 and str(getattr(session, "shouldfail", "")).startswith("stopping after"):
             status = 1  # xdist ends -x and --maxfail as an interruption
@@ -417,7 +457,11 @@ class Session:
             return status
         if self.ordinary_failure:
             return outcome.FAILED
-        return outcome.exit_code(self.verdicts.values(), lost=len(self.lost())) if self.selected else status
+        if not self.selected:
+            return status
+        if self.comparison is not None:
+            return outcome.worst([self.comparison.exit_code, outcome.exit_code([], lost=len(self.lost()))])
+        return outcome.exit_code(self.verdicts.values(), lost=len(self.lost()))
 
     def _spoken(self, status: int) -> int:
         if self.config.option.exit_codes == "nagios":
@@ -445,6 +489,7 @@ class Session:
         snapshot, option, base = self.run.snapshot, self.config.option, self.config.invocation_params.dir
         if option.snapshot_out and snapshot is not None:
             self._try_to_write(base / option.snapshot_out, snapshot.save)
+        self._remember()
         passed = status == outcome.PASSED
         status = outcome.UNDELIVERED if self.undelivered and passed else status
         facts = results.RunFacts(
@@ -467,12 +512,23 @@ class Session:
             troubles = delivery.deliver(self.account, option, base, os.environ)
             self.undelivered += [self.run.redactor.text(trouble) for trouble in troubles]
             facts = replace(facts, exit_code=outcome.UNDELIVERED if self.undelivered and passed else status)
-        self._try_to_write(base / option.results, lambda path: results.write(path, facts, self.verdicts, snapshot))
+        self._try_to_write(base / option.results, lambda path: self._write_results(path, facts))
         status = outcome.UNDELIVERED if self.undelivered and passed else status
         if self.account is not None:
             told = replace(facts, exit_code=status)
             self.account = replace(self.account, facts=told, undelivered=list(self.undelivered))
         return status
+
+    def _remember(self) -> None:
+        if self.history is None:
+            return
+        from healthgate.history import HistoryError  # noqa: PLC0415
+
+        seen = self.run.snapshot.taken if self.run.snapshot else self.began
+        try:
+            self.history.record(self.verdicts.values(), seen)
+        except HistoryError as error:
+            self.undelivered.append(f"history not written: {error}; the verdicts above stand")
 
     def _account(self, facts: results.RunFacts) -> "Account":
         from healthgate.report.account import Account  # noqa: PLC0415
@@ -492,6 +548,9 @@ class Session:
             undelivered=list(self.undelivered),
             cost=terminal.cost(run.snapshot, run.replayed),
             root=str(run.root),
+            stages={name: one.stage for name, one in run.profiles.items()},
+            known=frozenset(run.catalogue.checks),
+            history=self.history,
         )
 
     def _selection(self) -> str:
@@ -503,6 +562,10 @@ class Session:
         there = len(self.run.profiles) * sum(not self._excluded(check) for check in checks.values())
         absent = sum(not self._excluded(checks[name]) for several in self.left_out.values() for name in several)
         return ",".join([*words, *(["part"] if len(self.selected) < there - absent else [])]) or "all"
+
+    def _write_results(self, path: Path, facts: results.RunFacts) -> None:
+        comparison = self.comparison.record() if self.comparison else None
+        results.write(path, facts, self.verdicts, self.run.snapshot, comparison)
 
     def _try_to_write(self, path: Path, write: Callable[[Path], None]) -> None:
         try:
@@ -529,6 +592,8 @@ class Session:
             undelivered=self.undelivered,
             cost=terminal.cost(run.snapshot, run.replayed),
             results=self.config.option.results,
+            compared=self.comparison.lines() if self.comparison else [],
+            notes=self.history.notes if self.history else [],
             exit_code=self.exit_status,
         )
         terminal.summary(terminalreporter, ending)
@@ -550,6 +615,8 @@ class Session:
         if self._old_handler is not None:
             with suppress(ValueError):
                 signal.signal(signal.SIGTERM, self._old_handler)
+        if self.history is not None:
+            self.history.close()
         if self.owns_outcome:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -561,7 +628,8 @@ def _is_told(report: pytest.TestReport, call: "pytest.CallInfo[None]", verdict: 
     """Whether this report is the verdict's own: it passed, or failed for no other reason than the verdict."""
     error = call.excinfo.value if call.excinfo else None
     if report.when == "setup":
-        return isinstance(error, HealthUnknownError) or (verdict.state is State.BLOCKED and report.skipped)
+        skipped = report.skipped and (verdict.muted or verdict.state is State.BLOCKED)
+        return isinstance(error, HealthUnknownError) or skipped
     if error is None:
         return verdict.healthy
     return not verdict.healthy and isinstance(error, HealthFailedError | AssertionError)

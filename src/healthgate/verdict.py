@@ -1,9 +1,15 @@
 """What was found out about one check in one environment, and how it is told."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from healthgate.state import FAILS_AT, Floor, State
+
+
+def spoken_moment(seconds: float) -> str:
+    """Return seconds since 1970 as people read them, as in 2026-03-02 02:41 UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(frozen=True)
@@ -11,7 +17,9 @@ class Verdict:
     """The outcome of one check in one environment; `value` is recorded for passes too.
 
     `where` names the request and the member that was read, `change` the file and line of the check,
-    `observed_at` is in seconds since 1970, `elapsed_ms` how long the slowest of its probes took.
+    `observed_at` is in seconds since 1970, `elapsed_ms` how long the slowest of its probes took. `since` is when the
+    check was first seen in this state without another in between, in seconds since 1970; None where no history is
+    kept. `maintenance` says which window the check is in (until when, and why), `issue` which known issue it has.
     """
 
     id: str
@@ -35,7 +43,9 @@ class Verdict:
     probes: tuple[str, ...] = ()
     observed_at: float | None = None
     elapsed_ms: float | None = None
-    since: str | None = None
+    since: float | None = None
+    maintenance: str | None = None
+    issue: str | None = None
     nodeid: str = ""
     roots: tuple[tuple[str, State], ...] = field(default=())
 
@@ -43,6 +53,11 @@ class Verdict:
     def healthy(self) -> bool:
         """Whether this verdict passes at the run's floor; a blocked or unknown one never does."""
         return self.state is not State.BLOCKED and self.state not in FAILS_AT[self.floor]
+
+    @property
+    def muted(self) -> bool:
+        """Whether it fails and a maintenance window keeps it from failing the run and from alerting anybody."""
+        return not self.healthy and self.maintenance is not None
 
     @property
     def headline(self) -> str:
@@ -59,6 +74,9 @@ class Verdict:
                     ("check", self.id),
                     ("where", self.where),
                     ("limit", self.limit + (f" ({self.override})" if self.override else "")),
+                    ("since", spoken_moment(self.since) if self.since else ""),
+                    ("issue", self.issue),
+                    ("quiet", f"maintenance {self.maintenance}" if self.maintenance else ""),
                     ("cause", self.cause),
                     ("do now", self.action),
                     ("runbook", self.runbook),

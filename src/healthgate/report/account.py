@@ -1,13 +1,17 @@
 """One run as every output is told it: the same verdicts in the same order, whatever is written of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from healthgate.limit import Limit, Unit, shown
 from healthgate.report.results import RunFacts
 from healthgate.state import FAILS_AT, WORST_FIRST, Floor, State
 from healthgate.verdict import Verdict
+
+if TYPE_CHECKING:
+    from healthgate.history import History
 
 ALL = "all"
 """The selection of a run that was confined by nothing."""
@@ -19,6 +23,8 @@ class Account:
 
     `floors` are those of the environments. `selection` names the options that confined the run, or `all`. `seen` is
     when the systems were seen, in seconds since 1970. `selected` counts the selected checks of each environment.
+    `stages` says of each environment what it is (its label `stage`, else its name); `known` are the ids of all checks
+    there are, selected or not. `history` is None where none is kept, or where it could not be opened.
     """
 
     facts: RunFacts
@@ -33,6 +39,9 @@ class Account:
     undelivered: list[str]
     cost: str
     root: str
+    stages: dict[str, str] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+    history: "History | None" = None
 
     @cached_property
     def worst_first(self) -> list[Verdict]:

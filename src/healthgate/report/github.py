@@ -107,7 +107,8 @@ def _table(verdicts: list[Verdict], account: Account, variables: Mapping[str, st
         check = _link(_place(verdict, account), _address(path, account, variables, f"#L{line}"))
         reason = f"<br>{text(verdict.name)}: {text(verdict.reason)}" if verdict.state is not State.OK else ""
         runbook = _link(text(Path(verdict.runbook).stem), _address(verdict.runbook, account, variables))
-        cells = (f"**{verdict.state}**", check + reason, text(told(verdict)), text(verdict.limit), runbook)
+        state = f"**{verdict.state}**" + (f"<br>maintenance {text(verdict.maintenance)}" if verdict.muted else "")
+        cells = (state, check + reason, text(told(verdict)), text(verdict.limit), runbook)
         lines.append(f"| {' | '.join(cells)} |")
     if len(verdicts) > ROWS:
         lines.append(f"| | and {len(verdicts) - ROWS} more | | | |")
@@ -163,8 +164,8 @@ def annotations(account: Account, variables: Mapping[str, str]) -> list[str]:
         path = _in_repository(nodeid.partition("::")[0], account, variables)
         found["error"].append(_command("error", {"file": path, "title": "no result"}, f"{nodeid} brought no result"))
     for verdict in account.worst_first:
-        level = LEVEL.get(verdict.state)
-        if verdict.state is State.BLOCKED and not account.roots_told(verdict):
+        level = None if verdict.muted else LEVEL.get(verdict.state)
+        if verdict.state is State.BLOCKED and not verdict.muted and not account.roots_told(verdict):
             level = LEVEL.get(account.failing_state(verdict))
         if level is None:
             continue

@@ -125,7 +125,10 @@ def status_line(code: int, account: Account, also: str = "") -> str:
     if account.lost:
         parts.append(f"{len(account.lost)} of {facts.selected} selected checks brought no result")
     parts += account.undelivered
-    failing = [v for v in account.worst_first if not v.healthy and not _told_by_its_root(v, account)]
+    muted = sum(v.muted for v in account.verdicts)
+    if muted:
+        parts.append(f"{muted} muted by maintenance")
+    failing = [v for v in account.worst_first if not v.healthy and not v.muted and not _told_by_its_root(v, account)]
     several = len(facts.environments) > 1
     parts += [v.headline if several else f"[{v.state}] {v.name}: {v.reason}" for v in failing]
     text = f"HEALTHGATE {STATUS[code]} - " + _cut("; ".join(_harmless(part) for part in parts), LONGEST_TEXT)

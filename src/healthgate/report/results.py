@@ -37,11 +37,16 @@ def moment(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def record(facts: RunFacts, verdicts: Mapping[str, Verdict], snapshot: Snapshot | None) -> dict[str, Any]:
-    """Return the whole document."""
+def record(
+    facts: RunFacts,
+    verdicts: Mapping[str, Verdict],
+    snapshot: Snapshot | None,
+    canary: Mapping[str, object] | None = None,
+) -> dict[str, Any]:
+    """Return the whole document; `canary` is what a comparison with a baseline found."""
     return {
         "schema": SCHEMA,
-        "run": asdict(facts) | {"started": moment(facts.started)},
+        "run": asdict(facts) | {"started": moment(facts.started), "canary": canary},
         "checks": [_check(verdict, nodeid) for nodeid, verdict in verdicts.items()],
         "probes": [
             {
@@ -59,9 +64,15 @@ def record(facts: RunFacts, verdicts: Mapping[str, Verdict], snapshot: Snapshot 
     }
 
 
-def write(path: Path, facts: RunFacts, verdicts: Mapping[str, Verdict], snapshot: Snapshot | None) -> None:
+def write(
+    path: Path,
+    facts: RunFacts,
+    verdicts: Mapping[str, Verdict],
+    snapshot: Snapshot | None,
+    canary: Mapping[str, object] | None = None,
+) -> None:
     """Write the document to `path`, a line a check, whole or not at all. Raises OSError."""
-    whole = record(facts, verdicts, snapshot)
+    whole = record(facts, verdicts, snapshot, canary)
     members = [f'"schema": {whole["schema"]}', f'"run": {_line(whole["run"])}']
     for name in ("checks", "probes"):
         rows = ",\n  ".join(_line(row) for row in whole[name])
@@ -85,7 +96,9 @@ def _check(verdict: Verdict, nodeid: str) -> dict[str, Any]:
         "limit": verdict.limit,
         "override": verdict.override,
         "reason": verdict.reason,
-        "since": verdict.since,
+        "since": moment(verdict.since),
+        "maintenance": verdict.maintenance,
+        "issue": verdict.issue,
         "blocked_by": verdict.blocked_by,
         "probe": ", ".join(verdict.probes),
         "observed_at": moment(verdict.observed_at),

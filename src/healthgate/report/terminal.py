@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from healthgate.limit import Unit, shown
@@ -47,7 +47,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Ending:
-    """What is known when a run ends. `environments` are descriptions by name, in the order they were named."""
+    """What is known when a run ends. `environments` are descriptions by name, in the order they were named.
+
+    `compared` is what a comparison of a canary found, `notes` what was mended without being asked.
+    """
 
     verdicts: list[Verdict]
     environments: Mapping[str, str]
@@ -59,6 +62,8 @@ class Ending:
     cost: str
     results: str
     exit_code: int | None
+    compared: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def summary(reporter: Any, ending: Ending) -> None:
@@ -101,8 +106,12 @@ def closing(ending: Ending) -> list[str]:
     verdicts = ending.verdicts
     lines = [f"override: {v.environment} {v.id}: {v.override}" for v in verdicts if v.override]
     lines += ending.left_out
+    muted = Counter((v.environment, v.maintenance) for v in verdicts if v.muted)
+    lines += [f"maintenance: {environment}: {n} muted {window}" for (environment, window), n in muted.items()]
+    lines += [f"known issue: {v.environment} {v.id}: {v.issue}" for v in verdicts if v.issue and not v.healthy]
     blocked = Counter((v.environment, v.reason) for v in verdicts if v.state is State.BLOCKED)
     lines += [f"{environment}: {n} {reason}" for (environment, reason), n in blocked.items()]
+    lines += [*ending.notes, *ending.compared]
     counts = [(state, sum(v.state is state for v in verdicts)) for state in WORST_FIRST]
     told = ", ".join(f"{n} {state}" for state, n in counts if n) or "no verdicts"
     executed = ending.selected - len(ending.lost)

@@ -1,0 +1,223 @@
+"""What runs before this one found: one SQLite file that any number of runs may read and write at the same time.
+
+It holds no text from a server: ids, states, numbers and times. What is wrong with the file never costs a verdict: a
+file that is no history is set aside under another name and a new one is begun, and both are said.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType
+
+from healthgate.past import Look, Past
+from healthgate.state import State
+from healthgate.verdict import Verdict
+
+SCHEMA = 1
+
+KEPT = 2000
+"""Looks at one check in one environment that are kept, the newest."""
+
+SPARE = 200
+"""Looks above those that may gather before the oldest are taken out."""
+
+FORGOTTEN = 90 * 86400.0
+"""Seconds after which a check that no run has seen is forgotten with all its looks."""
+
+WAIT = 10.0
+"""Seconds to wait for other runs that are writing."""
+
+SHOWN = 30
+"""Looks that are drawn or listed."""
+
+STATES = tuple(State)
+"""States by the number they are kept as: only ever appended to."""
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS series (
+    number INTEGER PRIMARY KEY, environment TEXT NOT NULL, "check" TEXT NOT NULL,
+    state INTEGER NOT NULL, since REAL NOT NULL, seen REAL NOT NULL, looks INTEGER NOT NULL,
+    UNIQUE (environment, "check")
+);
+CREATE TABLE IF NOT EXISTS look (
+    series INTEGER NOT NULL REFERENCES series (number) ON DELETE CASCADE,
+    at REAL NOT NULL, state INTEGER NOT NULL, value REAL,
+    PRIMARY KEY (series, at)
+) WITHOUT ROWID;
+"""
+
+
+class HistoryError(Exception):
+    """The history cannot be read or written; the text says what was seen."""
+
+
+class History:
+    """The file at `path`. `notes` are lines about what had to be mended when it was opened.
+
+    `connection` is open to whoever keeps something of their own in the file, in tables of their own, within
+    `writing`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file; HistoryError where neither is possible."""
+        self.path = path
+        self.notes: list[str] = []
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HistoryError(f"{path}: {error.strerror}") from None
+        try:
+            self.connection = self._opened()
+        except sqlite3.DatabaseError as error:
+            self.connection = self._begun_anew(error)
+
+    def close(self) -> None:
+        """Close the file; what was written stays."""
+        with suppress(sqlite3.Error, AttributeError):
+            self.connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold the file for writing; everything done within is kept, or nothing. HistoryError where it cannot be.
+
+        Do nothing slow within: other runs wait for its end.
+        """
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+            raise HistoryError(f"{self.path}: {error}") from None
+
+    def past(self, environments: Iterable[str], shown: int = SHOWN) -> Mapping[tuple[str, str], Past]:
+        """Return what is known of every check of `environments`, by environment and check id, `shown` looks each."""
+        named = list(environments)
+        try:
+            return self._past(named, shown)
+        except sqlite3.DatabaseError as error:
+            self.connection = self._begun_anew(error)
+            return self._past(named, shown)
+
+    def _past(self, environments: list[str], shown: int) -> Mapping[tuple[str, str], Past]:
+        found: dict[tuple[str, str], Past] = {}
+        for environment in environments:
+            rows = self.connection.execute(
+                'SELECT number, "check", state, since FROM series WHERE environment = ?', (environment,)
+            ).fetchall()
+            for number, check, state, since in rows:
+                looks = self.connection.execute(
+                    "SELECT at, state, value FROM look WHERE series = ? ORDER BY at DESC LIMIT ?", (number, shown)
+                ).fetchall()
+                told = tuple(Look(at, _state(kept), value) for at, kept, value in reversed(looks))
+                found[environment, check] = Past(told, _state(state), since)
+        return MappingProxyType(found)
+
+    def record(self, verdicts: Iterable[Verdict], at: float) -> None:
+        """Keep what a run found; `at` stands in for the time of a verdict without one. HistoryError if it cannot."""
+        told = list(verdicts)
+        try:
+            self._record_all(told, at)
+        except HistoryError as error:
+            if not isinstance(error.__context__, sqlite3.DatabaseError):
+                raise
+            self.connection = self._begun_anew(error.__context__)
+            self._record_all(told, at)
+
+    def _record_all(self, verdicts: list[Verdict], at: float) -> None:
+        with self.writing() as connection:
+            for verdict in verdicts:
+                self._record(connection, verdict, verdict.observed_at or at)
+            forgotten = connection.execute(
+                "SELECT number FROM series WHERE seen < ?", (time.time() - FORGOTTEN,)
+            ).fetchall()
+            for (number,) in forgotten:
+                connection.execute("DELETE FROM look WHERE series = ?", (number,))
+                connection.execute("DELETE FROM series WHERE number = ?", (number,))
+
+    def _record(self, connection: sqlite3.Connection, verdict: Verdict, at: float) -> None:
+        state = STATES.index(verdict.state)
+        number, looks = connection.execute(
+            """
+            INSERT INTO series (environment, "check", state, since, seen, looks) VALUES (?, ?, ?, ?, ?, 1)
+            ON CONFLICT (environment, "check") DO UPDATE SET
+                since = CASE WHEN excluded.seen < seen OR state = excluded.state THEN since ELSE excluded.since END,
+                state = CASE WHEN excluded.seen < seen THEN state ELSE excluded.state END,
+                seen = max(seen, excluded.seen),
+                looks = looks + 1
+            RETURNING number, looks
+            """,
+            (verdict.environment, verdict.id, state, at, at),
+        ).fetchone()
+        plain = None if verdict.value is None or isinstance(verdict.value, str) else float(verdict.value)
+        connection.execute("INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?)", (number, at, state, plain))
+        if looks > KEPT + SPARE:
+            connection.execute(
+                "DELETE FROM look WHERE series = ? AND at < "
+                "(SELECT at FROM look WHERE series = ? ORDER BY at DESC LIMIT 1 OFFSET ?)",
+                (number, number, KEPT - 1),
+            )
+            connection.execute("UPDATE series SET looks = ? WHERE number = ?", (KEPT, number))
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA busy_timeout = 10000")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version not in {0, SCHEMA}:
+                raise HistoryError(
+                    f"{self.path} has schema {version}; this version of healthgate reads {SCHEMA}: "
+                    "use the newer version, or name another file"
+                )
+            if version == 0:
+                if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+                    raise HistoryError(f"{self.path} is a database of something else; name another file")
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("SELECT number, looks FROM series LIMIT 1").fetchone()
+            connection.execute("SELECT series, value FROM look LIMIT 1").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _begun_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
+        """Set a file that is no history aside and begin another; HistoryError where something else is wrong."""
+        if not _is_no_history(error):
+            raise HistoryError(f"{self.path}: {error}") from None
+        self.close()
+        self._set_aside(str(error))
+        try:
+            return self._opened()
+        except sqlite3.DatabaseError as again:
+            raise HistoryError(f"{self.path}: {again}") from None
+
+    def _set_aside(self, why: str) -> None:
+        aside = self.path.with_name(f"{self.path.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+        try:
+            self.path.replace(aside)
+            for suffix in ("-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        except OSError as error:
+            raise HistoryError(f"{self.path} is no history ({why}) and cannot be set aside: {error.strerror}") from None
+        self.notes.append(f"history: {self.path} was no history ({why}); it is now {aside.name}, and a new one begins")
+
+
+def _is_no_history(error: sqlite3.DatabaseError) -> bool:
+    words = str(error)
+    return any(told in words for told in ("not a database", "malformed", "no such table", "no such column", "corrupt"))
+
+
+def _state(number: object) -> State:
+    if isinstance(number, int) and 0 <= number < len(STATES):
+        return STATES[number]
+    raise sqlite3.DatabaseError("malformed: a state that there is not")
