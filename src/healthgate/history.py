@@ -4,6 +4,7 @@ It holds no text from a server: ids, states, numbers and times. What is wrong wi
 file that is no history is set aside under another name and a new one is begun, and both are said.
 """
 
+import math
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,18 +36,22 @@ SHOWN = 30
 STATES = tuple(State)
 """States by the number they are kept as: only ever appended to."""
 
-TABLES = """
-CREATE TABLE IF NOT EXISTS series (
-    number INTEGER PRIMARY KEY, environment TEXT NOT NULL, "check" TEXT NOT NULL,
-    state INTEGER NOT NULL, since REAL NOT NULL, seen REAL NOT NULL, looks INTEGER NOT NULL,
-    UNIQUE (environment, "check")
-);
-CREATE TABLE IF NOT EXISTS look (
-    series INTEGER NOT NULL REFERENCES series (number) ON DELETE CASCADE,
-    at REAL NOT NULL, state INTEGER NOT NULL, value REAL,
-    PRIMARY KEY (series, at)
-) WITHOUT ROWID;
-"""
+TABLES = (
+    """
+    CREATE TABLE series (
+        number INTEGER PRIMARY KEY, environment TEXT NOT NULL, "check" TEXT NOT NULL,
+        state INTEGER NOT NULL, since REAL NOT NULL, seen REAL NOT NULL, looks INTEGER NOT NULL,
+        UNIQUE (environment, "check")
+    )
+    """,
+    """
+    CREATE TABLE look (
+        series INTEGER NOT NULL REFERENCES series (number) ON DELETE CASCADE,
+        at REAL NOT NULL, state INTEGER NOT NULL, value REAL,
+        PRIMARY KEY (series, at)
+    ) WITHOUT ROWID
+    """,
+)
 
 
 class HistoryError(Exception):
@@ -98,16 +103,22 @@ class History:
                     self.connection.execute("ROLLBACK")
             raise HistoryError(f"{self.path}: {error}") from None
 
-    def past(self, environments: Iterable[str], shown: int = SHOWN) -> Mapping[tuple[str, str], Past]:
-        """Return what is known of every check of `environments`, by environment and check id, `shown` looks each."""
+    def past(
+        self, environments: Iterable[str], shown: int = SHOWN, back: Mapping[str, float] = MappingProxyType({})
+    ) -> Mapping[tuple[str, str], Past]:
+        """Return what is known of every check of `environments`, by environment and check id, `shown` looks each.
+
+        `back` says of some checks, by id, how far back in seconds all looks are wanted, however many there are.
+        """
         named = list(environments)
         try:
-            return self._past(named, shown)
+            return self._past(named, shown, back)
         except sqlite3.DatabaseError as error:
             self.connection = self._begun_anew(error)
-            return self._past(named, shown)
+            return self._past(named, shown, back)
 
-    def _past(self, environments: list[str], shown: int) -> Mapping[tuple[str, str], Past]:
+    def _past(self, environments: list[str], shown: int, back: Mapping[str, float]) -> Mapping[tuple[str, str], Past]:
+        now = time.time()
         found: dict[tuple[str, str], Past] = {}
         for environment in environments:
             rows = self.connection.execute(
@@ -115,7 +126,9 @@ class History:
             ).fetchall()
             for number, check, state, since in rows:
                 looks = self.connection.execute(
-                    "SELECT at, state, value FROM look WHERE series = ? ORDER BY at DESC LIMIT ?", (number, shown)
+                    "SELECT at, state, value FROM look WHERE series = ? ORDER BY at DESC LIMIT "
+                    "max(?, (SELECT count(*) FROM look WHERE series = ? AND at >= ?))",
+                    (number, shown, number, now - back[check] if check in back else math.inf),
                 ).fetchall()
                 told = tuple(Look(at, _state(kept), value) for at, kept, value in reversed(looks))
                 found[environment, check] = Past(told, _state(state), since)
@@ -145,20 +158,24 @@ class History:
 
     def _record(self, connection: sqlite3.Connection, verdict: Verdict, at: float) -> None:
         state = STATES.index(verdict.state)
+        earlier = [(when, State.PENDING, value) for when, value in verdict.samples]
+        looked = [*earlier, (at, verdict.state, verdict.value)]
         number, looks = connection.execute(
             """
-            INSERT INTO series (environment, "check", state, since, seen, looks) VALUES (?, ?, ?, ?, ?, 1)
+            INSERT INTO series (environment, "check", state, since, seen, looks) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (environment, "check") DO UPDATE SET
                 since = CASE WHEN excluded.seen < seen OR state = excluded.state THEN since ELSE excluded.since END,
                 state = CASE WHEN excluded.seen < seen THEN state ELSE excluded.state END,
                 seen = max(seen, excluded.seen),
-                looks = looks + 1
+                looks = looks + excluded.looks
             RETURNING number, looks
             """,
-            (verdict.environment, verdict.id, state, at, at),
+            (verdict.environment, verdict.id, state, at, at, len(looked)),
         ).fetchone()
-        plain = None if verdict.value is None or isinstance(verdict.value, str) else float(verdict.value)
-        connection.execute("INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?)", (number, at, state, plain))
+        connection.executemany(
+            "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?)",
+            [(number, when, STATES.index(kept), _plain(value)) for when, kept, value in looked],
+        )
         if looks > KEPT + SPARE:
             connection.execute(
                 "DELETE FROM look WHERE series = ? AND at < "
@@ -171,17 +188,16 @@ class History:
         connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA busy_timeout = 10000")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version not in {0, SCHEMA}:
-                raise HistoryError(
-                    f"{self.path} has schema {version}; this version of healthgate reads {SCHEMA}: "
-                    "use the newer version, or name another file"
-                )
-            if version == 0:
-                if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-                    raise HistoryError(f"{self.path} is a database of something else; name another file")
+            if self._version(connection) == 0:
+                connection.execute("BEGIN IMMEDIATE")  # of several that begin the file, one does
+                if self._version(connection) == 0:
+                    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+                        raise HistoryError(f"{self.path} is a database of something else; name another file")
+                    for statement in (*TABLES, f"PRAGMA user_version = {SCHEMA}"):
+                        connection.execute(statement)
+                connection.execute("COMMIT")
+            with suppress(sqlite3.OperationalError):  # another run is switching it on, or it is on
                 connection.execute("PRAGMA journal_mode = WAL")
-                connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("SELECT number, looks FROM series LIMIT 1").fetchone()
             connection.execute("SELECT series, value FROM look LIMIT 1").fetchone()
@@ -189,6 +205,15 @@ class History:
             connection.close()
             raise
         return connection
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if version not in {0, SCHEMA}:
+            raise HistoryError(
+                f"{self.path} has schema {version}; this version of healthgate reads {SCHEMA}: "
+                "use the newer version, or name another file"
+            )
+        return version
 
     def _begun_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
         """Set a file that is no history aside and begin another; HistoryError where something else is wrong."""
@@ -221,3 +246,7 @@ def _state(number: object) -> State:
     if isinstance(number, int) and 0 <= number < len(STATES):
         return STATES[number]
     raise sqlite3.DatabaseError("malformed: a state that there is not")
+
+
+def _plain(value: object) -> float | None:
+    return float(value) if isinstance(value, bool | int | float) else None

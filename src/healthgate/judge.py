@@ -1,21 +1,29 @@
 """Facts and limits in, verdicts out. Pure: reads no clock, opens nothing, gives the same answer every time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from healthgate.claim import Check
 from healthgate.facts import Facts, NoData, Violated
-from healthgate.limit import shown
+from healthgate.limit import Tier, shown
 from healthgate.maintenance import issue_at, window_at
 from healthgate.nearest import hint
 from healthgate.past import Past
 from healthgate.printable import printable
 from healthgate.profile import Profile
-from healthgate.source import Measured, Scene
+from healthgate.source import AGAIN, Later, Measured, Observation, Scene
 from healthgate.state import Floor, State
 from healthgate.verdict import Verdict
+from healthgate.window import Sample, held, interval, missing
 
 DISAGREED = frozenset({State.MISSED, State.WARNING, State.CRITICAL})
 """States in which sources that race may be read once more."""
+
+
+def sample_mark(number: int) -> str:
+    """Return the suffix of request ids of sample `number` of this run (the first has none)."""
+    return "" if number == 1 else f" (sample {number})"
 
 
 def attempt_mark(number: int) -> str:
@@ -100,6 +108,76 @@ class Judge:
         return self._say(check, State.BLOCKED, None, f"blocked by {name}, which is {state}", roots, root.maintenance)
 
     def _measured(self, check: Check) -> Verdict:
+        verdict = self._attempted(check)
+        if not check.stays.windowed:
+            return verdict
+        taken: list[Sample] = []
+        number = 2
+        while (scene := self._sample_scene(check, number)) is not None:
+            if verdict.value is not None and verdict.observed_at is not None:
+                taken.append(Sample(verdict.observed_at, verdict.value))
+            verdict = self._attempt(check, scene, taken)
+            number += 1
+        return replace(verdict, samples=tuple((sample.at, sample.value) for sample in taken))
+
+    def undecided(self, check_id: str) -> float | None:
+        """Return the seconds after which a worse state of a check is proven if all it brings until then is as bad.
+
+        None where no line is crossed that needs time: there is nothing to wait for.
+        """
+        check, verdict = self.checks[check_id], self.verdict(check_id)
+        if not check.stays.windowed or verdict.value is None or verdict.observed_at is None:
+            return None
+        samples = self._samples(check, verdict.observed_at, verdict.value, [Sample(*one) for one in verdict.samples])
+        limit = self.profile.limit_of(check.id, check.stays)
+        for tier in (limit.critical, limit.warning):
+            if tier is None or not tier.holds(verdict.value):
+                continue
+            left = self._missing(check, tier, samples)
+            return left or None
+        return None
+
+    def sampling_interval(self, check_id: str) -> float:
+        """Return how far apart, in seconds, this run must look again to judge the windows of a check."""
+        check = self.checks[check_id]
+        tiers = (check.stays.critical, check.stays.warning)
+        cadence = check.cadence / self.scene.time_scale
+        return min(interval(t, cadence, self.scene.time_scale) for t in tiers if t is not None and t.needs_window)
+
+    def _samples(
+        self, check: Check, at: float, value: float | int | str | bool, taken: Sequence[Sample]
+    ) -> list[Sample]:
+        begun = taken[0].at if taken else at
+        past = (self.past or {}).get((self.profile.name, check.id), Past())
+        before = [Sample(look.at, look.value) for look in past.looks if look.value is not None and look.at < begun]
+        return [*before, *taken, Sample(at, value)]
+
+    def _missing(self, check: Check, tier: Tier, samples: Sequence[Sample]) -> float:
+        scale = self.scene.time_scale
+        cadence = check.cadence / scale
+        return missing(tier, held(tier, samples, cadence), cadence, scale)
+
+    def _sample_scene(self, check: Check, number: int) -> Scene | None:
+        """Return the scene as sample `number` of this run saw what a check reads; None where it was not taken.
+
+        What a check reads twice was read by the sample before, and by this one.
+        """
+        systems, seen = self.scene.systems, self.scene.observations
+        found: dict[str, Observation] = {}
+        for probe in check.probes(systems):
+            twice = isinstance(probe, Later)
+            for name in (probe.first if isinstance(probe, Later) else probe).ids(systems[probe.system.name]):
+                now = seen.get(name + sample_mark(number))
+                before = seen.get(name + (sample_mark(number - 1) or (AGAIN if name + AGAIN in seen else "")))
+                if now is None or before is None:
+                    return None
+                if twice:
+                    found |= {name: before, name + AGAIN: now}
+                else:
+                    found.setdefault(name, now)
+        return self.scene.replaced(found) if found else None
+
+    def _attempted(self, check: Check) -> Verdict:
         verdict = self._attempt(check, self.scene)
         for number in range(2, check.attempts + 1):
             mark = attempt_mark(number)
@@ -115,14 +193,15 @@ class Judge:
         systems = self.scene.systems
         return [name for probe in check.probes(systems) for name in probe.ids(systems[probe.system.name])]
 
-    def _attempt(self, check: Check, scene: Scene) -> Verdict:
+    def _attempt(self, check: Check, scene: Scene, taken: Sequence[Sample] = ()) -> Verdict:
         limit = self.profile.limit_of(check.id, check.stays)
+        said = partial(self._say, check, scene=scene)
         try:
             found = check.reading.value(scene)
         except Violated as violated:
-            return self._explained(check, violated) or self._say(check, limit.worst, None, str(violated))
+            return self._explained(check, violated) or said(limit.worst, None, str(violated))
         except NoData as nothing:
-            return self._explained(check, nothing) or self._say(check, State.UNKNOWN, None, f"no data: {nothing}")
+            return self._explained(check, nothing) or said(State.UNKNOWN, None, f"no data: {nothing}")
         detail = contradiction = ""
         if isinstance(found, Measured):
             detail, contradiction = found.detail, found.contradiction
@@ -131,8 +210,17 @@ class Judge:
             value = found.raw if isinstance(found, Facts) else found
         if (problem := limit.malformed(value)) is not None:
             place = f"{found.path} " if isinstance(found, Facts) else "the reading "
-            return self._say(check, State.UNKNOWN, None, f"no data: {place}{problem}")
-        state = limit.judge(value)
+            return said(State.UNKNOWN, None, f"no data: {place}{problem}")
+        at = self._seen_at(check, scene)
+        samples = (
+            self._samples(check, at, value, taken)
+            if limit.windowed and at is not None and isinstance(value, bool | int | float | str)
+            else []
+        )
+        state = limit.judge(
+            value,
+            lambda tier: not tier.needs_window or (bool(samples) and not self._missing(check, tier, samples)),
+        )
         if contradiction and state in {State.OK, State.MISSED}:
             state = limit.mildest
         seen = f"{limit.speak(value)}{f' ({detail})' if detail else ''}"
@@ -146,7 +234,7 @@ class Judge:
             reason = seen if state is State.OK else f"{seen}; {contradiction or f'it should stay {limit}'}"
         if state is State.PENDING:
             reason += " (not yet for long enough to tell)"
-        return self._say(check, state, value, reason)
+        return said(state, value, reason)
 
     def _say(
         self,
@@ -156,11 +244,12 @@ class Judge:
         reason: str,
         roots: tuple[tuple[str, State], ...] = (),
         maintenance: str | None = None,
+        scene: Scene | None = None,
     ) -> Verdict:
         limit = self.profile.limit_of(check.id, check.stays)
         override = self.profile.override_of(check.id)
         requests = self._request_ids(check)
-        seen = [self.scene.observations[name] for name in requests if name in self.scene.observations]
+        seen = self._seen(check, scene or self.scene)
         plain = value if isinstance(value, bool | int | float | str) else None
         observed_at = max((o.at for o in seen), default=None)
         return Verdict(
@@ -190,6 +279,12 @@ class Judge:
             issue=issue_at(self.profile.known_issues, check.id, self.at),
             roots=roots,
         )
+
+    def _seen(self, check: Check, scene: Scene) -> list[Observation]:
+        return [scene.observations[name] for name in self._request_ids(check) if name in scene.observations]
+
+    def _seen_at(self, check: Check, scene: Scene) -> float | None:
+        return max((observation.at for observation in self._seen(check, scene)), default=None)
 
     def _since(self, check: Check, state: State, seen: float) -> float | None:
         if self.past is None:

@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, TypeAlias
 
+from healthgate import duration
 from healthgate.duration import spoken
 from healthgate.printable import printable
 from healthgate.state import State
@@ -99,6 +100,29 @@ class Tier:
         return COMPARE[self.op](value, self.value)
 
 
+def at_once(tier: Tier) -> bool:
+    """Whether one sample is enough to reach `tier`."""
+    return not tier.needs_window
+
+
+def in_time(tier: Tier) -> bool:  # noqa: ARG001
+    """Return True: of a value that has been there for as long as any line asks for."""
+    return True
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """An alert line that is crossed only by what stays beyond it for `seconds`."""
+
+    line: "float | Reaching | Tier"
+    seconds: float
+
+
+def lasting(line: "float | Reaching | Tier", time: str) -> Lasting:
+    """`below(80, warning=lasting(100, "5m"))`: above 100 for five minutes warns. ValueError for what is no duration."""
+    return Lasting(line, duration.seconds(time))
+
+
 @dataclass(frozen=True)
 class Reaching:
     """An alert line that its own value already crosses, before the limit it stands in gives it a direction."""
@@ -121,7 +145,7 @@ def over(value: float) -> Tier:
     return Tier(">", value)
 
 
-Line: TypeAlias = float | Reaching | Tier | None
+Line: TypeAlias = float | Reaching | Tier | Lasting | None
 
 
 @dataclass(frozen=True)
@@ -153,8 +177,13 @@ class Limit:
         """The state of the first alert line, or missed where there is none."""
         return State.WARNING if self.warning else self.worst
 
-    def judge(self, value: object, held: float = 0.0, samples: int = 1) -> State:
-        """Return the state of `value`, which has been on its side for `held` seconds and `samples` samples.
+    @property
+    def windowed(self) -> bool:
+        """Whether one sample is not always enough to judge by this limit."""
+        return any(tier is not None and tier.needs_window for tier in (self.warning, self.critical))
+
+    def judge(self, value: object, reached: Callable[[Tier], bool] = at_once) -> State:
+        """Return the state of `value`; `reached` says whether a line that it crosses was crossed for long enough.
 
         A value that is missing, not finite, of the wrong type or below its unit's floor is UNKNOWN.
         """
@@ -164,7 +193,7 @@ class Limit:
         for tier, state in ((self.critical, State.CRITICAL), (self.warning, State.WARNING)):
             if tier is None or not tier.holds(value):
                 continue
-            if held >= tier.sustained and samples >= tier.samples:
+            if reached(tier):
                 return state
             waiting = True
         if waiting:
@@ -286,6 +315,9 @@ def shown(value: object) -> str:
 def _line(written: Line, beyond: str, reaches: str) -> Tier | None:
     if written is None or isinstance(written, Tier):
         return written
+    if isinstance(written, Lasting):
+        line = _line(written.line, beyond, reaches)
+        return replace(line, sustained=written.seconds) if line else None
     if isinstance(written, Reaching):
         return Tier(reaches, written.value)
     return Tier(beyond, written)

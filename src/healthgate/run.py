@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from healthgate.catalogue import Catalogue
 from healthgate.claim import Check
-from healthgate.judge import DISAGREED, Judge, attempt_mark
+from healthgate.judge import DISAGREED, Judge, attempt_mark, sample_mark
 from healthgate.launch import LaunchError, launched
 from healthgate.observe import Observer, Task
 from healthgate.past import Past
@@ -28,6 +29,14 @@ Progress = Callable[[int, int], None]
 
 LISTEN_FIRST = 0.6
 """Seconds a stream is listened to before requests are made that are compared with what it brings."""
+
+
+SECOND_LOOK = 2.0
+"""Seconds after which a rate or a counter is looked at again, where the run may observe for that long."""
+
+
+IN_TIME = 0.5
+"""Seconds by which the last look at a window may be late."""
 
 
 ATTEMPT_AFTER = 0.3
@@ -160,6 +169,37 @@ class Run:
                 break
             observer.run(again)
             self._keep(again, snapshot)
+        self._watch(selected, observer, snapshot)
+
+    def _watch(self, selected: Mapping[str, Iterable[Check]], observer: Observer, snapshot: Snapshot) -> None:
+        """Look again at what has crossed a line that needs time, all at once, as long as `sample` allows.
+
+        What cannot be proven in that time is not waited for, and a healthy look ends the waiting.
+        """
+        several = [(name, check) for name, checks in selected.items() for check in checks if check.stays.windowed]
+        looked = time.monotonic()
+        ends = looked + self.sample + IN_TIME
+        for number in count(2):
+            judges = {name: self._judge(name, snapshot) for name, _ in several}
+            several = [pair for pair in several if _worth_waiting(judges[pair[0]], pair[1], ends - time.monotonic())]
+            if not several:
+                return
+            looked += min(judges[name].sampling_interval(check.id) for name, check in several)
+            time.sleep(max(0.0, looked - time.monotonic()))
+            tasks = self._samples(several, number)
+            observer.run(tasks)
+            self._keep(tasks, snapshot)
+
+    def _samples(self, several: Iterable[tuple[str, Check]], number: int) -> list[Task]:
+        wanted: dict[tuple[str, Probe], None] = {}
+        for name, check in several:
+            for probe in check.probes(self.profiles[name].systems):
+                wanted[name, probe.first if isinstance(probe, Later) else probe] = None
+        return [
+            Task(name, Repeated(request, sample_mark(number)))
+            for name, probe in wanted
+            for request in probe.requests(self.profiles[name].systems[probe.system.name])
+        ]
 
     def _keep(self, tasks: list[Task], snapshot: Snapshot) -> None:
         for task in tasks:
@@ -181,7 +221,7 @@ class Run:
                     before = make(probe.after) if probe.after in wanted.probes else []
                     after = [*make(probe.first), *before]
                 start = _start(probe, began, wanted.probes)
-                gap = self.sample if after else 0.0
+                gap = min(self.sample, SECOND_LOOK) if after else 0.0
                 made[probe] = [Task(environment, r, start, after, gap) for r in requests]
             return made[probe]
 
@@ -235,6 +275,15 @@ def _disagreed(judge: Judge, check: Check) -> bool:
         return judge.verdict(check.id).state in DISAGREED
     except Exception:  # the check itself is broken: its own test will say so
         return False
+
+
+def _worth_waiting(judge: Judge, check: Check, left: float) -> bool:
+    """Whether a window may still be proven to be violated in the `left` seconds."""
+    try:
+        needed = judge.undecided(check.id)
+    except Exception:  # the check itself is broken: its own test will say so
+        return False
+    return needed is not None and needed <= left
 
 
 def _start(probe: Probe, began: float, probes: Collection[Probe]) -> float:

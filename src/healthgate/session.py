@@ -104,7 +104,7 @@ class Session:
         floor = Floor(option.fail_on) if option.fail_on else None
         runbooks = str(self.config.getini("healthgate_runbooks"))
         folder = None if self.owns_outcome else self.folder
-        past = None if problems else self._past(profiles)
+        past = None if problems else self._past(profiles, catalogue)
         run = Run(root, folder, catalogue, profiles, floor, sample, runbooks, replayed, past=past)
         run.learn_secrets(os.environ)
         if option.pushgateway is not None:
@@ -120,7 +120,7 @@ class Session:
             raise pytest.UsageError("\n".join(problems))
         return run
 
-    def _past(self, profiles: Iterable[str]) -> Mapping[tuple[str, str], Past] | None:
+    def _past(self, profiles: Iterable[str], catalogue: catalogues.Catalogue) -> Mapping[tuple[str, str], Past] | None:
         """Open the history and return what it knows; without one, or where it cannot be used, None."""
         option = self.config.option
         if not option.history or option.collectonly:
@@ -129,7 +129,7 @@ class Session:
 
         try:
             self.history = History(self.config.invocation_params.dir / option.history)
-            return self.history.past(profiles)
+            return self.history.past(profiles, back=_windows(catalogue))
         except HistoryError as error:
             self.undelivered.append(f"no history: {error}; the verdicts above stand")
             self.history = None
@@ -619,6 +619,16 @@ class Session:
             self.history.close()
         if self.owns_outcome:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _windows(catalogue: catalogues.Catalogue) -> dict[str, float]:
+    """Return how far back, in seconds, each check with a window needs its looks: its window, and a gap on top."""
+    return {
+        check.id: max(tier.sustained, tier.samples * check.cadence) + 2 * check.cadence
+        for check in catalogue.checks.values()
+        for tier in (check.stays.warning, check.stays.critical)
+        if tier is not None and tier.needs_window
+    }
 
 
 VERDICT: pytest.StashKey[Verdict] = pytest.StashKey()

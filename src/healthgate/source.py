@@ -76,6 +76,10 @@ class Scene:
             raise NoData(f"{request + self.reread} was not asked")
         return found
 
+    def replaced(self, observations: Mapping[str, Observation]) -> "Scene":
+        """Return the same environment with some observations in the place of those it has under their ids."""
+        return replace(self, observations={**self.observations, **observations})
+
     def again(self, mark: str) -> "Scene":
         """Return the same environment as the requests repeated under `mark` saw it."""
         return replace(self, reread=self.reread + mark)

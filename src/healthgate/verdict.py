@@ -20,6 +20,7 @@ class Verdict:
     `observed_at` is in seconds since 1970, `elapsed_ms` how long the slowest of its probes took. `since` is when the
     check was first seen in this state without another in between, in seconds since 1970; None where no history is
     kept. `maintenance` says which window the check is in (until when, and why), `issue` which known issue it has.
+    `samples` are the readings this run took before the last one, where it watched a window: when, and what.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Verdict:
     issue: str | None = None
     nodeid: str = ""
     roots: tuple[tuple[str, State], ...] = field(default=())
+    samples: tuple[tuple[float, float | int | str | bool], ...] = field(default=())
 
     @property
     def healthy(self) -> bool:
@@ -97,6 +99,7 @@ class Verdict:
             "floor": self.floor.value,
             "probes": list(self.probes),
             "roots": [[name, state.value] for name, state in self.roots],
+            "samples": [[at, value] for at, value in self.samples],
         }
 
     @classmethod
@@ -109,5 +112,6 @@ class Verdict:
                 "floor": Floor(record["floor"]),
                 "probes": tuple(record["probes"]),
                 "roots": tuple((str(name), State(state)) for name, state in record["roots"]),
+                "samples": tuple((at, value) for at, value in record["samples"]),
             }
         )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from healthgate.limit import Limit, Tier, Unit
+from healthgate.limit import Limit, Tier, Unit, in_time
 from healthgate.state import State
 
 ROWS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "evaluator_examples.yaml").read_text())
@@ -32,16 +32,13 @@ def limit_of(row: dict[str, Any]) -> Limit:
 def test_a_documented_example_is_judged_as_documented(row: dict[str, Any]) -> None:
     """One reading gives the state of a single sample; held over the whole window, that of a sustained one."""
     limit = limit_of(row)
-    window = [tier for tier in (limit.warning, limit.critical) if tier is not None]
-    held = max((tier.sustained for tier in window), default=0)
-    samples = max((tier.samples for tier in window), default=1)
 
     for example in row["examples"]:
         value = example["value"]
         alone = example.get("state") or example["single_sample"]
         lasting = example.get("state") or example["sustained"]
         assert limit.judge(value) is STATES[alone], f"{value} by itself"
-        assert limit.judge(value, held=held, samples=samples) is STATES[lasting], f"{value} all along"
+        assert limit.judge(value, in_time) is STATES[lasting], f"{value} all along"
 
 
 def test_no_example_is_lost() -> None:

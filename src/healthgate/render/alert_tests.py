@@ -6,7 +6,6 @@ of them. A value stands alone, without the state a run would give it, so that th
 
 import json
 import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import yaml
 
 from healthgate.catalogue import Catalogue
 from healthgate.claim import Check
-from healthgate.limit import Limit
+from healthgate.limit import Limit, in_time
 from healthgate.printable import printable
 from healthgate.render import promql
 from healthgate.render.alerts import wait
@@ -68,7 +67,7 @@ def examples(check: Check, values: Iterable[float]) -> Iterator[Example]:
     limit = check.stays
     if promql.numeric(limit):
         for value in sorted({*values, *edges(limit)}):
-            state = limit.judge(value, held=math.inf, samples=sys.maxsize)
+            state = limit.judge(value, in_time)
             if state is not State.UNKNOWN:  # a value that cannot be is never published
                 yield Example(check, promql.number(value), READING, value, state)
     for state in State:

@@ -5,7 +5,6 @@ Built with Grafana's own Foundation SDK, so that it is a dashboard by Grafana's 
 
 import json
 import math
-import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -19,7 +18,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from healthgate.catalogue import Catalogue
 from healthgate.claim import Check
 from healthgate.duration import spoken
-from healthgate.limit import Limit, Tier, Unit
+from healthgate.limit import Limit, Tier, Unit, in_time
 from healthgate.printable import printable
 from healthgate.render import promql
 from healthgate.render.promql import LAST_RUN, LIMIT, READING, STATE, selector
@@ -154,7 +153,7 @@ def steps(limit: Limit) -> Iterator[models.Threshold]:
         tried += [(value, value), (above := math.nextafter(value, math.inf), above)]
     last = None
     for start, value in tried:
-        colour = COLOUR[limit.judge(value, held=math.inf, samples=sys.maxsize)]
+        colour = COLOUR[limit.judge(value, in_time)]
         if colour != last:
             yield models.Threshold(value=start, color=colour)
         last = colour

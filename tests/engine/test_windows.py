@@ -1,0 +1,220 @@
+"""A line that must be crossed for some time: judged from earlier runs, from looks of this run, or not yet."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from healthgate import below, lasting, over, percent
+from healthgate.history import History
+from healthgate.limit import Tier
+from healthgate.state import State
+from healthgate.window import Held, Sample, held, missing
+from tests.engine.project import Project
+from tests.engine.target import Target
+from tests.engine.test_history import VERDICT
+
+CHECKS = '''\
+"""Is the pressure too high for too long?"""
+
+from checks.boiler import STATE
+from healthgate import Later, below, check, each, lasting, measure, percent, reaching
+
+TOLD = dict(cause="c", action="a", runbook="r", every="30s")
+LASTING = below(80, percent, critical=lasting(80, "2m"))
+WARNING = below(80, percent, warning=80, critical=lasting(80, "2m"))
+
+
+@each(
+    check(f"boiler.pressure[{n}]", STATE["pressure"], stays=LASTING, name="p", **TOLD)
+    for n in range(10)
+)
+@check("boiler.slow", STATE["pressure"], stays=WARNING, name="s", **TOLD)
+def test_pressure(verdict):
+    """The pressure is not too high for two minutes."""
+    assert verdict.healthy, verdict
+
+
+@measure(STATE["errors"], Later(STATE).at("errors"))
+def errors(before, after):
+    """How many errors came between two looks."""
+    return after.number() - before.number()
+
+
+@check("boiler.errors", errors, stays=below(1, critical=lasting(reaching(1), "2m")), name="e", **TOLD)
+def test_errors(verdict):
+    """Errors do not keep coming."""
+    assert verdict.healthy, verdict
+'''
+PATIENCE = 3
+"""Seconds a run may take beside what it watches for, on a loaded machine."""
+
+CRITICAL = Tier(">", 80, sustained=120)
+ALL_ALONG = [90] * 5
+
+
+def run_of(*values: float | None, apart: float = 30) -> list[Sample]:
+    return [Sample(1000 + number * apart, value) for number, value in enumerate(values) if value is not None]
+
+
+@pytest.mark.parametrize(
+    ("samples", "reached"),
+    [
+        (run_of(*ALL_ALONG), True),
+        (run_of(90, 90, 90, 90), False),  # too short
+        (run_of(*ALL_ALONG, apart=29), False),  # 116 s
+        (run_of(90, 90, 70, 90, 90), False),  # one healthy sample
+        (run_of(70, *ALL_ALONG), True),
+        (run_of(90, 90, None, 90, 90), False),  # one run is missing: 120 s, but four samples of five
+        (run_of(90, 90, None, 90, 90, 90), True),
+        (run_of(90, 90, 90, None, None, 90, 90, 90), False),  # a gap of three cadences
+        (run_of(90, 90, 90, None, None, *ALL_ALONG), True),
+        (run_of(90, 90, apart=120), False),  # two looks prove nothing about the time between
+        (run_of(80, 80, 80, 80, 80), False),  # on the line
+        (run_of(90), False),
+    ],
+)
+def test_a_window_is_covered_by_samples_and_nothing_else(samples: list[Sample], reached: bool) -> None:
+    assert (missing(CRITICAL, held(CRITICAL, samples, 30), 30, 1) == 0) is reached
+
+
+def test_what_is_missing_is_told_in_seconds_of_this_clock() -> None:
+    assert missing(CRITICAL, Held(0, 1), 30, 1) == 120
+    assert missing(CRITICAL, Held(90, 4), 30, 1) == 30
+    assert missing(CRITICAL, Held(0, 1), 0.5, 60) == 2
+    assert missing(Tier(">", 80, samples=3), Held(0, 1), 30, 1) == 60
+    assert missing(Tier(">", 80, sustained=10), Held(0, 1), 30, 1) == 10
+
+
+def test_a_lasting_line_keeps_direction_and_says_how_long() -> None:
+    limit = below(80, percent, warning=80, critical=lasting(90, "5m"))
+    assert (limit.critical, limit.windowed) == (Tier(">", 90, sustained=300), True)
+    assert str(limit) == "below 80 %, warning above 80 %, critical above 90 % for 5 m"
+    assert below(80, critical=lasting(over(90), "5m")).critical == Tier(">", 90, sustained=300)
+    with pytest.raises(ValueError, match="is not a duration"):
+        lasting(90, "five minutes")
+
+
+@pytest.fixture
+def windows(project: Project, target: Target) -> Project:
+    project.write("checks/boiler/test_boiler.py", CHECKS)
+    environment(project, target)
+    target.answers["/state"] = {"pressure": 90, "errors": 0}
+    return project
+
+
+def environment(project: Project, target: Target, scale: float = 1) -> None:
+    text = project.root.joinpath("checks/boiler/__init__.py").read_text().replace(', proven_by="boiler.reachable"', "")
+    project.write("checks/boiler/__init__.py", text)
+    project.environment("works", boiler={"url": target.url}, time_scale=scale)
+
+
+def before(project: Project, *values: float | None, apart: float = 30.0) -> None:
+    """Let earlier runs have found these values, the last of them `apart` seconds ago."""
+    history = History(project.root / "h.db")
+    for ago, value in enumerate(reversed(values), start=1):
+        state = State.UNKNOWN if value is None else State.OK if value < 80 else State.PENDING
+        for name in ("boiler.pressure[0]", "boiler.slow"):
+            found = replace(VERDICT, id=name, state=state, value=value)
+            history.record([found], time.time() - ago * apart)
+    history.close()
+
+
+@pytest.mark.parametrize(
+    ("values", "state"),
+    [
+        ([90, 90, 90, 90, 90], "critical"),
+        ([90, 70, 90, 90], "pending"),
+        ([90, 90, None, 90], "pending"),
+        ([90, 90, 90, None, None, 90, 90], "pending"),
+        ([90], "pending"),
+        ([], "pending"),
+    ],
+    ids=["throughout", "one healthy", "one missing", "a gap", "too short", "nothing"],
+)
+def test_one_look_and_a_history(windows: Project, values: list[float | None], state: str) -> None:
+    before(windows, *values)
+    run = windows.check("--history", "h.db")
+    assert run.states["boiler.pressure[0]"] == state
+    assert run.states["boiler.slow"] == ("critical" if state == "critical" else "warning")
+    assert run.states["boiler.pressure[1]"] == "pending"
+    assert run.code == (1 if state == "critical" else 10)
+
+
+def test_a_healthy_look_needs_no_history(windows: Project, target: Target) -> None:
+    target.answers["/state"] = {"pressure": 50, "errors": 0}
+    before(windows, *[90] * 9)
+    run = windows.check("--history", "h.db", "--sample", "5m")
+    assert (run.code, set(run.states.values())) == (0, {"ok"})
+    assert run.results["run"]["duration_s"] < 10
+
+
+def test_without_a_history_nothing_is_proven_in_one_look(windows: Project) -> None:
+    run = windows.check()
+    assert run.code == 10
+    assert run.states["boiler.pressure[0]"] == "pending"
+    assert "not yet for long enough to tell" in run.text
+
+
+def test_ten_windows_are_watched_at_once_and_a_second_run_need_not_wait(windows: Project, target: Target) -> None:
+    environment(windows, target, scale=60)
+    target.asked.clear()
+    run = windows.check("--history", "h.db", "--sample", "2s", "-k", "pressure or slow")
+    assert (run.code, set(run.states.values())) == (1, {"critical"}), run.text
+    assert 2 <= run.results["run"]["duration_s"] < 2 + PATIENCE
+    assert target.counts()["/state"] == 5
+    again = windows.check("--history", "h.db", "--sample", "2s", "-k", "pressure or slow")
+    assert set(again.states.values()) == {"critical"}
+    assert target.counts()["/state"] == 6
+
+
+def test_a_window_longer_than_the_run_may_watch_is_not_waited_for(windows: Project, target: Target) -> None:
+    target.asked.clear()
+    run = windows.check("--sample", "1m", "-k", "pressure")
+    assert {state for name, state in run.states.items() if name != "boiler.slow"} == {"pending"}
+    assert target.counts()["/state"] == 1
+    assert run.results["run"]["duration_s"] < 10
+
+
+def test_one_healthy_look_ends_the_watching(windows: Project, target: Target) -> None:
+    environment(windows, target, scale=6)  # 20 s
+    target.asked.clear()
+    process = windows.start("checks", "--env", "works", "--sample", "20s", "-k", "pressure")
+    target.wait_for_requests(1)
+    target.answers["/state"] = {"pressure": 50, "errors": 0}
+    began = time.monotonic()
+    run = windows.ended(process)
+    assert (run.code, set(run.states.values())) == (0, {"ok"})
+    assert time.monotonic() - began < 19
+
+
+@pytest.mark.parametrize(("step", "state"), [(1, "critical"), (0, "ok")])
+def test_rates_are_watched_between_one_look_and_the_next(
+    windows: Project, target: Target, step: int, state: str
+) -> None:
+    environment(windows, target, scale=60)
+
+    target.answers["/state"] = counting(step)
+    run = windows.check("--sample", "3s", "-k", "errors")
+    assert run.states == {"boiler.errors": state}, run.text
+
+
+def counting(step: int) -> Any:
+    """Return an answer that is another every time it is given."""
+    count = 0
+
+    def answer(handler: Any) -> None:
+        nonlocal count
+        count += step
+        handler.reply(200, {"errors": count})
+
+    return answer
+
+
+def test_a_kept_snapshot_gives_the_same_verdicts(windows: Project, target: Target) -> None:
+    environment(windows, target, scale=60)
+    first = windows.check("--sample", "2s", "--snapshot-out", "s.json", "-k", "pressure")
+    again = windows.check("--snapshot-in", "s.json", "-k", "pressure")
+    assert first.code == again.code == 1
+    assert set(again.states.values()) == {"critical"}
