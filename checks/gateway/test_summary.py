@@ -36,6 +36,15 @@ VIEWS = ("gateway.endpoint.summary", *(f"gateway.endpoint.debug[{probe}]" for pr
     action="open the comprehensive body and find the block that fails",
     runbook="price-mismatch",
     every="60s",
+    sums_up=[
+        "gateway.pool",
+        "gateway.redis",
+        "gateway.websocket",
+        "gateway.market",
+        "market.redis",
+        "market.ws",
+        "market.data",
+    ],
 )
 def test_overall_health(verdict):
     """The summary calls the platform healthy."""

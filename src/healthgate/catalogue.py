@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -61,6 +61,10 @@ def load(folder: Path, root: Path) -> Catalogue:
         for required in check.requires:
             if required not in catalogue.checks:
                 raise CatalogueError(f"{check.file}:{check.line}: {check.id} requires {required}, which is no check")
+        for part in check.sums_up:
+            alone = replace(check, sums_up=(part,))
+            if not any(alone.covers(name) for name in catalogue.checks):
+                raise CatalogueError(f"{check.file}:{check.line}: {check.id} sums up {part}, which begins no check")
     _refuse_circles(catalogue)
     return catalogue
 

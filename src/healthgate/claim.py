@@ -21,7 +21,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Check:
     """One claim. `cadence` is in seconds; `file` and `line` say where the claim stands.
 
-    `attempts` is how often sources that race against each other may be read until they agree.
+    `attempts` is how often sources that race against each other may be read until they agree. `sums_up` names what a
+    roll-up is made of: check ids, rows, or what they begin with.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Check:
     attempts: int
     file: str
     line: int
+    sums_up: tuple[str, ...] = ()
 
     @property
     def system(self) -> str:
@@ -53,6 +55,12 @@ class Check:
         row, _, parameter = self.id.rstrip("]").partition("[")
         last = row.rpartition(".")[2]
         return f"{last}-{parameter}" if parameter else last
+
+    def covers(self, check_id: str) -> bool:
+        """Whether this check is a roll-up that follows from the check called `check_id` among others."""
+        return check_id != self.id and any(
+            check_id == name or check_id.startswith((f"{name}.", f"{name}[")) for name in self.sums_up
+        )
 
     def required(self, systems: Mapping[str, System]) -> tuple[str, ...]:
         """Return the checks that must be ok before this one says anything, where `systems` are present."""
@@ -81,12 +89,14 @@ def check(
     every: str = "60s",
     requires: Iterable[str] = (),
     attempts: int = 1,
+    sums_up: Iterable[str] = (),
 ) -> Callable[[Function], Function]:
     """Declare a check on the test function below; ValueError if the declaration is wrong.
 
     `every` is how often the check is meant to be run, as a duration. `requires` adds checks that must be ok
-    first to those that prove the requests the reading is taken from. `runbook` is the name of a page in
-    `docs/runbooks/`.
+    first to those that prove the requests the reading is taken from. `sums_up` says of a roll-up what it is made of:
+    where a part fails as badly, the roll-up is red too, and is told as the echo it is. `runbook` is the name of a
+    page in `docs/runbooks/`.
     """
     if not ID.fullmatch(id):
         raise ValueError(f"{id!r} is not a check id; write system.area.claim, with a parameter in brackets if any")
@@ -104,6 +114,7 @@ def check(
         attempts=attempts,
         file=frame.f_code.co_filename,
         line=frame.f_lineno,
+        sums_up=tuple(sums_up),
     )
 
     def declare(function: Function) -> Function:

@@ -13,7 +13,7 @@ from healthgate.past import Past
 from healthgate.printable import printable
 from healthgate.profile import Profile
 from healthgate.source import AGAIN, Later, Measured, Observation, Scene
-from healthgate.state import Floor, State
+from healthgate.state import WORST_FIRST, Floor, State
 from healthgate.verdict import Verdict
 from healthgate.window import Sample, held, interval, missing
 
@@ -70,7 +70,7 @@ class Judge:
                 )
             self._settling.add(check_id)
             try:
-                self._verdicts[check_id] = self._blocked(check) or self._measured(check)
+                self._verdicts[check_id] = self._as_echo(check, self._blocked(check) or self._measured(check))
             finally:
                 self._settling.discard(check_id)
         return self._verdicts[check_id]
@@ -78,6 +78,29 @@ class Judge:
     def reached(self, check_id: str) -> Verdict | None:
         """Return a verdict there already is; a check that crashed has none."""
         return self._verdicts.get(check_id)
+
+    def _as_echo(self, check: Check, verdict: Verdict) -> Verdict:
+        """Return the verdict on a roll-up with the parts that fail as badly, and in maintenance where all those are."""
+        if not check.sums_up or verdict.state in {State.OK, State.UNKNOWN, State.BLOCKED}:
+            return verdict
+        badly = WORST_FIRST[: WORST_FIRST.index(verdict.state) + 1]
+        parts = [part for name in self.checks if check.covers(name) and (part := self._part(name)) is not None]
+        failing = [part for part in parts if part.state in badly and part.state is not State.UNKNOWN]
+        quiet = failing[0].maintenance if failing and all(part.maintenance for part in failing) else None
+        return replace(
+            verdict,
+            echoes=tuple(part.id for part in failing),
+            maintenance=verdict.maintenance or quiet,
+        )
+
+    def _part(self, check_id: str) -> Verdict | None:
+        """Return the verdict on a part of a roll-up, where this run looked at it and it can be judged at all."""
+        if check_id in self._settling:
+            return None
+        try:
+            return self.verdict(check_id) if self._was_made(self.checks[check_id], "") else None
+        except Exception:  # the check itself is broken or not for this environment: its own test says so
+            return None
 
     def _blocked(self, check: Check) -> Verdict | None:
         for required in check.required(self.scene.systems):

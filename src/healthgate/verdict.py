@@ -20,6 +20,7 @@ class Verdict:
     `observed_at` is in seconds since 1970, `elapsed_ms` how long the slowest of its probes took. `since` is when the
     check was first seen in this state without another in between, in seconds since 1970; None where no history is
     kept. `maintenance` says which window the check is in (until when, and why), `issue` which known issue it has.
+    `echoes` are the checks a roll-up merely sums up: they fail as badly, and say what is wrong.
     `samples` are the readings this run took before the last one, where it watched a window: when, and what.
     """
 
@@ -49,6 +50,7 @@ class Verdict:
     issue: str | None = None
     nodeid: str = ""
     roots: tuple[tuple[str, State], ...] = field(default=())
+    echoes: tuple[str, ...] = ()
     samples: tuple[tuple[float, float | int | str | bool], ...] = field(default=())
 
     @property
@@ -77,6 +79,7 @@ class Verdict:
                     ("where", self.where),
                     ("limit", self.limit + (f" ({self.override})" if self.override else "")),
                     ("since", spoken_moment(self.since) if self.since else ""),
+                    ("sums up", ", ".join(self.echoes)),
                     ("issue", self.issue),
                     ("quiet", f"maintenance {self.maintenance}" if self.maintenance else ""),
                     ("cause", self.cause),
@@ -98,6 +101,7 @@ class Verdict:
             "state": self.state.value,
             "floor": self.floor.value,
             "probes": list(self.probes),
+            "echoes": list(self.echoes),
             "roots": [[name, state.value] for name, state in self.roots],
             "samples": [[at, value] for at, value in self.samples],
         }
@@ -111,6 +115,7 @@ class Verdict:
                 "state": State(record["state"]),
                 "floor": Floor(record["floor"]),
                 "probes": tuple(record["probes"]),
+                "echoes": tuple(record["echoes"]),
                 "roots": tuple((str(name), State(state)) for name, state in record["roots"]),
                 "samples": tuple((at, value) for at, value in record["samples"]),
             }

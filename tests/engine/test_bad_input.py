@@ -129,6 +129,10 @@ CHECKS = {
 @check("boiler.y", FUEL, stays=below(5), requires=["boiler.x"], **TOLD){TEST}""",
         "boiler.x requires itself, by way of boiler.y",
     ),
+    "a roll-up of nothing": (
+        f'@check("boiler.x", FUEL, stays=below(5), sums_up=["boiler.fu"], **TOLD){TEST}',
+        "boiler.x sums up boiler.fu, which begins no check",
+    ),
     "an inverted limit": (
         f'@check("boiler.x", FUEL, stays=below(5, warning=3), **TOLD){TEST}',
         "warning 3 lies on the healthy side of objective 5; put it above",

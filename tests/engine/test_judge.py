@@ -1,6 +1,7 @@
 """Facts and limits in, verdicts out, without a clock or a network."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from healthgate.claim import Check, check, declared_on
 from healthgate.facts import NoData, Violated
 from healthgate.judge import Judge
 from healthgate.limit import Limit, Tier, above, below, equals, percent
+from healthgate.maintenance import Once
 from healthgate.probes.http import get
 from healthgate.profile import Override, Profile
 from healthgate.source import TIME_SCALE, FromProfile, Measured, Observation, Scene, Source, measure
@@ -411,3 +413,55 @@ def test_the_time_scale_of_an_environment_is_a_reading(judge: Callable[..., Judg
     window = measure(STATE, TIME_SCALE)(lambda answer, scale: answer.body().number("age") * scale)
     verdict = judge(seen({"age": 3}), checks=(claim("boiler.age", window, below(5)),)).verdict("boiler.age")
     assert (verdict.state, verdict.value) == (State.OK, 3.0)
+
+
+ROLL_UP = claim(
+    "boiler.summary", STATE["health"], equals("well", warning=Tier("==", "poorly"), critical=Tier("==", "ill")),
+    sums_up=["boiler.pressure", "boiler.doors"],
+)  # fmt: skip
+DOOR = claim("boiler.doors.left", STATE["door"], equals("shut"))
+
+
+@pytest.mark.parametrize(
+    ("health", "pressure", "door", "echoes"),
+    [
+        ("ill", 95, "shut", ("boiler.pressure",)),
+        ("ill", 95, "open", ("boiler.pressure", "boiler.doors.left")),
+        ("ill", 85, "shut", ()),  # a warning does not explain a critical
+        ("poorly", 85, "shut", ("boiler.pressure",)),
+        ("poorly", 95, "shut", ("boiler.pressure",)),
+        ("ill", 50, "shut", ()),
+        ("ill", None, "shut", ()),  # what nobody knows explains nothing
+        ("well", 95, "shut", ()),
+        (None, 95, "shut", ()),
+    ],
+)
+def test_a_roll_up_names_the_parts_that_fail_as_badly(
+    judge: Callable[..., Judge], health: object, pressure: object, door: str, echoes: tuple[str, ...]
+) -> None:
+    judging = judge(seen({"health": health, "pressure": pressure, "door": door}), checks=(ROLL_UP, DOOR))
+    verdict = judging.verdict("boiler.summary")
+    assert verdict.echoes == echoes
+    assert verdict.from_record(verdict.as_record()) == verdict
+    assert verdict.state.value == {"ill": "critical", "poorly": "warning", "well": "ok"}.get(str(health), "unknown")
+
+
+def test_a_roll_up_is_no_part_of_itself_and_of_nothing_that_merely_begins_alike() -> None:
+    wide = claim("boiler.doors", STATE["door"], equals("shut"), sums_up=["boiler.doors", "boiler.press"])
+    assert wide.covers("boiler.doors.left")
+    assert wide.covers("boiler.doors[left]")
+    assert not wide.covers("boiler.doors")
+    assert not wide.covers("boiler.pressure")
+    assert not wide.covers("boiler.doorstep")
+
+
+@pytest.mark.parametrize(
+    ("names", "quiet"), [(["boiler.pressure"], False), (["boiler.pressure", "boiler.doors.left"], True)]
+)
+def test_a_roll_up_is_quiet_where_all_it_sums_up_is_in_maintenance(
+    judge: Callable[..., Judge], names: list[str], quiet: bool
+) -> None:
+    judging = judge(seen({"health": "ill", "pressure": 95, "door": "open"}), checks=(ROLL_UP, DOOR))
+    begins, ends = datetime.fromtimestamp(0, UTC), datetime.fromtimestamp(1000, UTC)
+    judging.profile.maintenance.append(Once(begins, ends, "it is cleaned", frozenset(names)))
+    assert (judging.verdict("boiler.summary").maintenance is not None) is quiet

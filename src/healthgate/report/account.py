@@ -56,8 +56,15 @@ class Account:
 
     def roots_told(self, verdict: Verdict) -> bool:
         """Whether what blocks `verdict` has a verdict of its own in this run, which says all there is to say."""
-        told = {(other.environment, other.id) for other in self.verdicts}
-        return all((verdict.environment, name) in told for name, _ in verdict.roots)
+        return all((verdict.environment, name) in self._told for name, _ in verdict.roots)
+
+    def is_echo(self, verdict: Verdict) -> bool:
+        """Whether `verdict` is on a roll-up that says no more than what another verdict of this run says."""
+        return any((verdict.environment, name) in self._told for name in verdict.echoes)
+
+    @cached_property
+    def _told(self) -> frozenset[tuple[str, str]]:
+        return frozenset((verdict.environment, verdict.id) for verdict in self.verdicts)
 
     def failing_state(self, verdict: Verdict) -> State:
         """Return the state a verdict counts as: its own, or that of its worst root where it is blocked by one."""

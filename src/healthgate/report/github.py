@@ -164,7 +164,7 @@ def annotations(account: Account, variables: Mapping[str, str]) -> list[str]:
         path = _in_repository(nodeid.partition("::")[0], account, variables)
         found["error"].append(_command("error", {"file": path, "title": "no result"}, f"{nodeid} brought no result"))
     for verdict in account.worst_first:
-        level = None if verdict.muted else LEVEL.get(verdict.state)
+        level = None if verdict.muted or account.is_echo(verdict) else LEVEL.get(verdict.state)
         if verdict.state is State.BLOCKED and not verdict.muted and not account.roots_told(verdict):
             level = LEVEL.get(account.failing_state(verdict))
         if level is None:

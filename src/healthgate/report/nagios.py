@@ -137,7 +137,7 @@ def status_line(code: int, account: Account, also: str = "") -> str:
 
 
 def _told_by_its_root(verdict: Verdict, account: Account) -> bool:
-    return verdict.state is State.BLOCKED and account.roots_told(verdict)
+    return account.is_echo(verdict) or (verdict.state is State.BLOCKED and account.roots_told(verdict))
 
 
 def performance(account: Account) -> str:

@@ -99,6 +99,7 @@ def _check(verdict: Verdict, nodeid: str) -> dict[str, Any]:
         "since": moment(verdict.since),
         "maintenance": verdict.maintenance,
         "issue": verdict.issue,
+        "echoes": list(verdict.echoes),
         "blocked_by": verdict.blocked_by,
         "probe": ", ".join(verdict.probes),
         "observed_at": moment(verdict.observed_at),

@@ -111,6 +111,7 @@ def closing(ending: Ending) -> list[str]:
     lines += [f"known issue: {v.environment} {v.id}: {v.issue}" for v in verdicts if v.issue and not v.healthy]
     blocked = Counter((v.environment, v.reason) for v in verdicts if v.state is State.BLOCKED)
     lines += [f"{environment}: {n} {reason}" for (environment, reason), n in blocked.items()]
+    lines += [f"{v.environment}: {v.id} only sums up {', '.join(v.echoes)}" for v in verdicts if v.echoes]
     lines += [*ending.notes, *ending.compared]
     counts = [(state, sum(v.state is state for v in verdicts)) for state in WORST_FIRST]
     told = ", ".join(f"{n} {state}" for state, n in counts if n) or "no verdicts"
