@@ -29,10 +29,12 @@ if TYPE_CHECKING:
         seconds,
         shown,
     )
+    from healthgate.probes.exposition import Exposition, Growth, Page, fallen, growth
     from healthgate.probes.files import FileFact, Files, Listing
     from healthgate.probes.http import Answer, Credential, bearer, get
     from healthgate.probes.log import Line, Log, LogLines
     from healthgate.probes.port import Port
+    from healthgate.probes.prometheus import Prometheus, Rule, Rules, Target, Targets, Vector, prometheus_seconds
     from healthgate.probes.redis import NodeAnswer, RedisNodes
     from healthgate.probes.stream import Heard, Message, Stream
     from healthgate.probes.token import Claims, Token
@@ -48,11 +50,13 @@ __all__ = [
     "Credential",
     "Date",
     "Duration",
+    "Exposition",
     "Facts",
     "FileFact",
     "FilePattern",
     "Files",
     "FromProfile",
+    "Growth",
     "Heard",
     "Later",
     "Limit",
@@ -65,17 +69,24 @@ __all__ = [
     "NoData",
     "NodeAnswer",
     "Observation",
+    "Page",
     "Port",
+    "Prometheus",
     "RedisNodes",
+    "Rule",
+    "Rules",
     "Secret",
     "Source",
     "Stream",
     "StreamUrl",
     "System",
+    "Target",
+    "Targets",
     "Tier",
     "Token",
     "Unit",
     "Url",
+    "Vector",
     "Violated",
     "__version__",
     "above",
@@ -88,7 +99,9 @@ __all__ = [
     "each",
     "equals",
     "exactly",
+    "fallen",
     "get",
+    "growth",
     "lasting",
     "measure",
     "megabytes",
@@ -96,6 +109,7 @@ __all__ = [
     "none",
     "over",
     "percent",
+    "prometheus_seconds",
     "reaching",
     "seconds",
     "shown",
@@ -108,10 +122,12 @@ _HOMES = {
         "Limit", "Tier", "Unit", "above", "at_least", "at_most", "bare", "below", "equals", "exactly",
         "lasting", "megabytes", "ms", "none", "over", "percent", "reaching", "seconds", "shown",
     ),
+    "probes.exposition": ("Exposition", "Growth", "Page", "fallen", "growth"),
     "probes.files": ("FileFact", "Files", "Listing"),
     "probes.http": ("Answer", "Credential", "bearer", "get"),
     "probes.log": ("Line", "Log", "LogLines"),
     "probes.port": ("Port",),
+    "probes.prometheus": ("Prometheus", "Rule", "Rules", "Target", "Targets", "Vector", "prometheus_seconds"),
     "probes.redis": ("NodeAnswer", "RedisNodes"),
     "probes.stream": ("Heard", "Message", "Stream"),
     "probes.token": ("Claims", "Token"),

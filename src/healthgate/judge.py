@@ -35,7 +35,8 @@ class Judge:
     """Judges the checks of one environment, each once.
 
     `at` is when the systems were looked at, in seconds since 1970; `past` is what runs before this one found;
-    None where no history is kept.
+    None where no history is kept. `remembered` are earlier looks at a check, by its id, from elsewhere than that
+    history; the same look in both counts once.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Judge:
         change_from: str = "",
         at: float = 0.0,
         past: Mapping[tuple[str, str], Past] | None = None,
+        remembered: Mapping[str, Sequence[Sample]] | None = None,
     ) -> None:
         self.profile = profile
         self.checks = checks
@@ -57,6 +59,7 @@ class Judge:
         self.change_from = change_from
         self.at = at
         self.past = past
+        self.remembered = remembered or {}
         self._verdicts: dict[str, Verdict] = {}
         self._settling: set[str] = set()
 
@@ -143,6 +146,13 @@ class Judge:
             number += 1
         return replace(verdict, samples=tuple((sample.at, sample.value) for sample in taken))
 
+    def crossed(self, check_id: str) -> bool:
+        """Whether a line of a check is crossed that needs time, so that earlier looks matter."""
+        check, verdict = self.checks[check_id], self.verdict(check_id)
+        limit = self.profile.limit_of(check.id, check.stays)
+        waiting = [tier for tier in (limit.critical, limit.warning) if tier is not None and tier.needs_window]
+        return verdict.value is not None and any(tier.holds(verdict.value) for tier in waiting)
+
     def undecided(self, check_id: str) -> float | None:
         """Return the seconds after which a worse state of a check is proven if all it brings until then is as bad.
 
@@ -172,7 +182,9 @@ class Judge:
     ) -> list[Sample]:
         begun = taken[0].at if taken else at
         past = (self.past or {}).get((self.profile.name, check.id), Past())
-        before = [Sample(look.at, look.value) for look in past.looks if look.value is not None and look.at < begun]
+        known = {Sample(look.at, look.value) for look in past.looks if look.value is not None}
+        known |= set(self.remembered.get(check.id, ()))
+        before = sorted((one for one in known if one.at < begun), key=lambda one: one.at)
         return [*before, *taken, Sample(at, value)]
 
     def _missing(self, check: Check, tier: Tier, samples: Sequence[Sample]) -> float:

@@ -21,6 +21,7 @@ from healthgate.limit import Limit
 from healthgate.maintenance import KnownIssue, Window
 from healthgate.nearest import hint
 from healthgate.printable import printable
+from healthgate.samples import Samples
 from healthgate.secret import SHORTEST, Secret
 from healthgate.state import Floor
 from healthgate.system import Date, Setting, StreamUrl, System, Url, convert, describe, settings_of
@@ -35,7 +36,10 @@ YAML_TAG = "tag:yaml.org,2002:"
 TAGS = {
     YAML_TAG + kind for kind in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "merge", "value")
 }
-TOP_KEYS = ("description", "launch", "time_scale", "thresholds", "maintenance", "known_issues", "fail_on", "labels")
+TOP_KEYS = (
+    *("description", "launch", "time_scale", "samples", "thresholds", "maintenance", "known_issues", "fail_on"),
+    "labels",
+)
 
 
 class ProfileError(Exception):
@@ -357,6 +361,9 @@ class _Reader:
         for key, (key_node, node) in top.items():
             if key in self.catalogue.systems:
                 self._system(profile, key, node)
+            elif key == Samples.name:
+                profile.declared[key] = Samples
+                self._system(profile, key, node)
             elif key == "thresholds":
                 self._thresholds(profile, node)
             elif key == "maintenance":
@@ -452,7 +459,7 @@ class _Reader:
         if not isinstance(node, yaml.MappingNode):
             self._problem(node, f"{name} is a list; expected a mapping of settings, or the word {ABSENT}")
             return
-        declared = settings_of(self.catalogue.systems[name])
+        declared = settings_of(profile.declared[name])
         written: dict[str, Written] = {}
         for key, (key_node, value_node) in self._members(node).items():
             if key not in declared:

@@ -5,6 +5,7 @@ from typing import Any, get_args, get_origin
 from healthgate.catalogue import Catalogue
 from healthgate.maintenance import DAYS
 from healthgate.profile import ABSENT, TIERS
+from healthgate.samples import Samples
 from healthgate.state import Floor
 from healthgate.system import Date, Duration, System, Url, describe, settings_of
 
@@ -38,6 +39,7 @@ def schema(catalogue: Catalogue) -> dict[str, Any]:
                 "minimum": 1,
                 "description": "seconds of production that pass in one second here",
             },
+            Samples.name: _system(Samples),
             "fail_on": {"enum": [floor.value for floor in Floor]},
             "labels": {"type": "object", "additionalProperties": {"type": "string"}},
             "thresholds": {

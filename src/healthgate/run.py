@@ -4,26 +4,30 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from healthgate import samples
 from healthgate.catalogue import Catalogue
 from healthgate.claim import Check
+from healthgate.facts import NoData
 from healthgate.judge import DISAGREED, Judge, attempt_mark, sample_mark
 from healthgate.launch import LaunchError, launched
 from healthgate.observe import Observer, Task
 from healthgate.past import Past
 from healthgate.plan import Plan, plan
 from healthgate.profile import Profile, ProfileError
+from healthgate.samples import EARLIER, Samples
 from healthgate.secret import Redactor, Secret
 from healthgate.snapshot import Snapshot
 from healthgate.source import Later, Probe, Repeated, Scene
 from healthgate.state import Floor
 from healthgate.system import System
 from healthgate.verdict import Verdict
+from healthgate.window import Sample
 
 Progress = Callable[[int, int], None]
 
@@ -64,6 +68,7 @@ class Run:
     redactor: Redactor = field(default_factory=Redactor)
     snapshot: Snapshot | None = None
     judges: dict[str, Judge] = field(default_factory=dict)
+    _remembered: dict[str, Mapping[str, Sequence[Sample]]] = field(default_factory=dict)
 
     def floor_of(self, environment: str) -> Floor:
         """Return the floor an environment is judged at: the run's, else the profile's, else objective."""
@@ -178,6 +183,7 @@ class Run:
         """
         several = [(name, check) for name, checks in selected.items() for check in checks if check.stays.windowed]
         looked = time.monotonic()
+        self._recall(several, observer, snapshot)
         ends = looked + self.sample + IN_TIME
         for number in count(2):
             judges = {name: self._judge(name, snapshot) for name, _ in several}
@@ -189,6 +195,49 @@ class Run:
             tasks = self._samples(several, number)
             observer.run(tasks)
             self._keep(tasks, snapshot)
+
+    def _recall(self, several: Iterable[tuple[str, Check]], observer: Observer, snapshot: Snapshot) -> None:
+        """Ask for earlier looks at what has crossed a line that needs time, where a profile says who knows them."""
+        judges = {name: self._judge(name, snapshot) for name, _ in several if self._sampled(name)}
+        crossed: dict[str, list[Check]] = {}
+        for name, check in several:
+            if name in judges and _crossed(judges[name], check):
+                crossed.setdefault(name, []).append(check)
+        if not crossed:
+            return
+        tasks = []
+        for name, checks in crossed.items():
+            settings = self._sampled(name)
+            assert settings is not None
+            tasks.append(Task(name, samples.request(settings, name, checks, self.profiles[name].time_scale)))
+        observer.run(tasks)
+        self._keep(tasks, snapshot)
+
+    def _sampled(self, environment: str) -> Samples | None:
+        settings = self.profiles[environment].systems.get(Samples.name)
+        return settings if isinstance(settings, Samples) else None
+
+    def _looks(self, environment: str, snapshot: Snapshot) -> Mapping[str, Sequence[Sample]]:
+        """Return the earlier looks that were asked for, by check id; none where that brought nothing usable."""
+        answer = snapshot.observations.get(environment, {}).get(EARLIER)
+        if answer is None:
+            return {}
+        if environment not in self._remembered:
+            self._remembered[environment] = {}
+            with suppress(NoData):
+                self._remembered[environment] = samples.by_check(answer, self.catalogue.checks)
+        return self._remembered[environment]
+
+    def forgotten(self) -> list[str]:
+        """Return a line for each environment whose earlier looks were asked for and cannot be used."""
+        found = []
+        for name, seen in (self.snapshot.observations if self.snapshot else {}).items():
+            if name in self.profiles and EARLIER in seen:
+                try:
+                    samples.by_check(seen[EARLIER], ())
+                except NoData as nothing:
+                    found.append(f"{name}: windows were judged without what Prometheus remembers: {nothing}")
+        return found
 
     def _samples(self, several: Iterable[tuple[str, Check]], number: int) -> list[Task]:
         wanted: dict[tuple[str, Probe], None] = {}
@@ -256,6 +305,7 @@ class Run:
             change_from=f"{self.root}{os.sep}",
             at=snapshot.taken,
             past=self.past,
+            remembered=self._looks(environment, snapshot),
         )
 
     def _systems(self, profile: Profile, snapshot: Snapshot) -> Mapping[str, System]:
@@ -273,6 +323,13 @@ class Run:
 def _disagreed(judge: Judge, check: Check) -> bool:
     try:
         return judge.verdict(check.id).state in DISAGREED
+    except Exception:  # the check itself is broken: its own test will say so
+        return False
+
+
+def _crossed(judge: Judge, check: Check) -> bool:
+    try:
+        return judge.crossed(check.id)
     except Exception:  # the check itself is broken: its own test will say so
         return False
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from healthgate.limit import Tier
+from healthgate.limit import Limit, Tier
 
 WIDEST_GAP = 2.0
 """Cadences that may lie between two samples: one run may be late, two that are missing are nobody's evidence."""
@@ -60,3 +60,9 @@ def interval(tier: Tier, cadence: float, scale: float) -> float:
     """Return how far apart, in seconds, samples must at least be taken to cover the window of `tier` in time."""
     window = tier.sustained / scale
     return min(cadence, window / math.ceil(round(window / cadence, 6))) if window else cadence
+
+
+def reach(limit: Limit, cadence: float) -> float:
+    """Return how far back, in seconds of production, the windows of a limit reach, with a gap on top; 0 without any."""
+    waiting = [tier for tier in (limit.warning, limit.critical) if tier is not None and tier.needs_window]
+    return max((max(tier.sustained, tier.samples * cadence) + WIDEST_GAP * cadence for tier in waiting), default=0.0)

@@ -6,7 +6,7 @@ import select
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from healthgate.facts import Facts, NoData
 from healthgate.printable import printable
@@ -14,6 +14,9 @@ from healthgate.secret import Redactor, Secret
 from healthgate.source import Derived, Field, Observation, Probe, Request, Scene, Source
 from healthgate.system import System, Url
 from healthgate.version import __version__
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 METHODS = frozenset({"GET", "HEAD"})
 """Requests that change nothing. There is no way to send any other."""
@@ -39,8 +42,8 @@ def bearer(setting: str) -> Credential:
     return Credential(setting.removesuffix("_token"), (setting,), lambda settings: getattr(settings, setting))
 
 
-class HttpProbe(Probe):
-    """A GET (or HEAD) of one path of a system whose settings have a `url`."""
+class Exchange(Probe):
+    """A request over HTTP to a system whose settings have an address under `url`, whatever the answer is read as."""
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class HttpProbe(Probe):
         proven_by: str | None = None,
         alongside: Probe | None = None,
         method: str = "GET",
+        url: str = "url",
     ) -> None:
         if method not in METHODS:
             raise ValueError(f"a check may not send {method}; only {' and '.join(sorted(METHODS))} change nothing")
@@ -58,10 +62,11 @@ class HttpProbe(Probe):
         self.path = path
         self.credential = credential
         self.method = method
+        self.url = url
 
     @property
     def needs(self) -> tuple[str, ...]:
-        return ("url", *(self.credential.needs if self.credential else ()))
+        return (self.url, *(self.credential.needs if self.credential else ()))
 
     @property
     def id(self) -> str:
@@ -72,11 +77,24 @@ class HttpProbe(Probe):
     def ids(self, settings: System) -> list[str]:  # noqa: ARG002
         return [self.id]
 
+    def where(self, systems: Mapping[str, System]) -> str:
+        url = getattr(self.settings(systems), self.url, "")
+        who = f" as {self.credential.label}" if self.credential else ""
+        return f"{self.method} {url}{self.path}{who}"
+
+    @property
+    def outcome(self) -> Source:
+        """How the request ended, answered or not: an Answer in any case."""
+        return Outcome(self)
+
+
+class HttpProbe(Exchange):
+    """A GET (or HEAD) of one path of a system, answered with JSON."""
+
     def requests(self, settings: Any) -> list[Request]:
         secret = self.credential.make(settings) if self.credential else None
-        return [
-            HttpRequest(self.id, self.method, settings.url, self.path, secret, settings.deadline, settings.body_limit)
-        ]
+        address, deadline, most = getattr(settings, self.url), settings.deadline, settings.body_limit
+        return [HttpRequest(self.id, self.method, address, self.path, secret, deadline, most)]
 
     def value(self, scene: Scene) -> "Answer":
         answer = Answer(scene.observation(self.id))
@@ -84,22 +102,12 @@ class HttpProbe(Probe):
             raise NoData(answer.error)
         return answer
 
-    def where(self, systems: Mapping[str, System]) -> str:
-        url = getattr(self.settings(systems), "url", "")
-        who = f" as {self.credential.label}" if self.credential else ""
-        return f"{self.method} {url}{self.path}{who}"
-
     def at(self, path: str) -> Field:
         """Return a member of the JSON body."""
         return Field(self, path)
 
     def __getitem__(self, name: str) -> Field:
         return Field(self, name)
-
-    @property
-    def outcome(self) -> Source:
-        """How the request ended, answered or not: an Answer in any case."""
-        return Outcome(self)
 
 
 def get(
@@ -117,7 +125,7 @@ def get(
 class Outcome(Derived):
     """How a request ended. It does not require what the answer is proven by: it is what the proof reads."""
 
-    def __init__(self, probe: HttpProbe) -> None:
+    def __init__(self, probe: Exchange) -> None:
         super().__init__(lambda answer: answer, (probe,))
         self.probe = probe
 
@@ -193,6 +201,8 @@ class HttpRequest:
     deadline: float
     body_limit: int
 
+    accept: ClassVar[str] = "application/json"
+
     @property
     def host(self) -> str:
         """Scheme, host and port: requests to the same one may share connections."""
@@ -203,6 +213,16 @@ class HttpRequest:
     def secrets(self) -> tuple[Secret, ...]:
         """The token, if any: one derived from a setting is as secret as the setting."""
         return (self.secret,) if self.secret is not None else ()
+
+    def target(self) -> str:
+        """Return path and query as they are asked for now."""
+        return self.path
+
+    def read(self, body: bytes, response: "HTTPResponse", redactor: Redactor) -> dict[str, Any]:
+        """Return facts of an answer that came whole: its content, or why it has none, without any known secret."""
+        kind = media_type(redactor.text(response.getheader("Content-Type") or "text/plain"))
+        encoding = redactor.text(response.getheader("Content-Encoding") or "identity")
+        return parsed(body, kind, encoding, redactor)
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:
         """Make the request within its deadline, on a kept connection if there is one."""
@@ -269,7 +289,7 @@ class HttpRequest:
 
         request_id = secrets.token_hex(8)
         headers = {
-            "Accept": "application/json",
+            "Accept": self.accept,
             "Accept-Encoding": "identity",
             "User-Agent": f"healthgate/{__version__}",
             "X-Request-Id": request_id,
@@ -277,9 +297,9 @@ class HttpRequest:
         if self.secret is not None:
             headers["Authorization"] = f"Bearer {self.secret.reveal()}"
         base = self.url.partition("://")[2].partition("/")[2]
-        connection.request(self.method, (f"/{base}" if base else "") + self.path, headers=headers)
+        connection.request(self.method, (f"/{base}" if base else "") + self.target(), headers=headers)
         response = connection.getresponse()
-        kind = redactor.text(response.getheader("Content-Type") or "text/plain").partition(";")[0].strip().lower()
+        kind = media_type(redactor.text(response.getheader("Content-Type") or "text/plain"))
         facts = {"code": response.status, "type": kind, "request_id": request_id}
         if location := response.getheader("Location"):
             facts["location"] = printable(redactor.text(location), 80)
@@ -296,8 +316,12 @@ class HttpRequest:
         cut_off = response.length is None and not response.chunked and not body and not bodiless
         if response.length or cut_off:
             raise http.client.IncompleteRead(body, response.length)
-        encoding = redactor.text(response.getheader("Content-Encoding") or "identity")
-        return facts | parsed(body, kind, encoding, redactor), len(body)
+        return facts | self.read(body, response, redactor), len(body)
+
+
+def media_type(content_type: str) -> str:
+    """Return the value of a Content-Type header without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def parsed(body: bytes, kind: str, encoding: str, redactor: Redactor) -> dict[str, Any]:
