@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from healthgate.probes import bounded
 from healthgate.report import pushgateway
 from tests.engine.project import Project
 from tests.engine.target import Hostile, Peer, Target, closed_port, then, told
@@ -99,7 +100,7 @@ def test_all_environments_share_one_deadline_and_each_gets_its_push() -> None:
 
 def test_a_name_look_up_that_never_ends_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pushgateway, "DEADLINE", 0.1)
-    monkeypatch.setattr(pushgateway.bounded, "resolve", lambda *_: time.sleep(60))
+    monkeypatch.setattr(bounded, "resolve", lambda *_: time.sleep(60))
 
     began = time.monotonic()
     trouble = pushgateway.push("http://sleepy.invalid:9091", account([verdict()]), {})

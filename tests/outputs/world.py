@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from healthgate import Limit, below, percent
+from healthgate.maintenance import DAYS
 from healthgate.report.account import Account
 from healthgate.report.results import RunFacts
 from healthgate.state import Floor, State
@@ -130,10 +131,12 @@ def everything(project: Project) -> None:
 
 
 def profile(project: Project, url: str, name: str = "works", **more: Any) -> Path:
-    """Write a profile of both systems, with an override."""
+    """Write a profile of both systems, with an override and a check in maintenance."""
     override = {"boiler.fuel": {"objective": 60, "because": "a small | tank"}}
     boiler = {"url": url, "token": "${TOKEN}"}
-    return project.environment(name, boiler=boiler, kiln={"url": url}, thresholds=override, **more)
+    always = {"days": [*DAYS], "from": "00:00", "until": "00:00", "because": "it rests", "checks": ["boiler.tiny"]}
+    settings = {"boiler": boiler, "kiln": {"url": url}, "thresholds": override, "maintenance": [always]}
+    return project.environment(name, **settings | more)
 
 
 def told(project: Project, *arguments: str) -> Told:

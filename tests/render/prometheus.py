@@ -87,9 +87,12 @@ def _label_sets(text: str) -> list[dict[str, str]]:
 
 
 class Prometheus:
-    """A Prometheus on loopback that scrapes one page, which a test may change, and judges by rules."""
+    """A Prometheus on loopback that scrapes one page, which a test may change, and judges by rules.
 
-    def __init__(self, folder: Path, rules: dict[str, str]) -> None:
+    What fires is sent to the Alertmanager at an address, where one is given.
+    """
+
+    def __init__(self, folder: Path, rules: dict[str, str], alertmanager: str | None = None) -> None:
         self.folder = folder
         self.page = ""
         folder.mkdir()
@@ -124,6 +127,8 @@ class Prometheus:
                 }
             ],
         }
+        if alertmanager is not None:
+            config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
         (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))

@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 
 from healthgate.limit import at_least, below, percent, reaching
 from healthgate.render import promql
@@ -84,7 +85,8 @@ def test_every_committed_alert_fires_for_what_a_run_publishes_and_says_what_the_
 
 
 def test_every_series_the_rules_and_the_dashboard_ask_for_is_one_a_run_publishes():
-    page = published.page([verdict("boiler.pressure", State.OK, 1)], 0)
+    muted = replace(verdict("boiler.level", State.CRITICAL, 1), maintenance="until tomorrow")
+    page = published.page([verdict("boiler.pressure", State.OK, 1), muted], 0)
     names = {line.partition("{")[0] for line in page.splitlines() if not line.startswith("#")}
     asked = set(re.findall(r"\bhealthgate_[a-z_]+", RULES + (ROOT / "monitoring/dashboard.json").read_text()))
     assert {promql.READING, promql.STATE, promql.LIMIT, promql.LAST_RUN} <= asked <= names

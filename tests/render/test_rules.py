@@ -195,6 +195,16 @@ def test_a_state_without_a_number_alerts_and_a_blocked_check_not_at_all(promtool
     ]
 
 
+def test_what_is_in_maintenance_does_not_fire_and_afterwards_not_at_once(promtool):
+    rules = rules_of(catalogue([check(NAME)]))
+    series = last_run("all", EVERY_MINUTE) | state_of(NAME, State.CRITICAL)
+    series |= {f'healthgate_reading{{check="{NAME}", environment="here"}}': "95+0x9"}
+    series |= {f'healthgate_maintenance{{check="{NAME}", environment="here"}}': "_ _ _ 1 1 1 stale"}
+    told = promtool.firing(rules, *((series, f"{minute}m") for minute in range(2, 10)))
+    fired = {(NAME, "critical", "here")}
+    assert told == [fired, *5 * [set()], fired, fired]
+
+
 def test_an_environment_that_judges_by_another_limit_is_alerted_by_that_one(promtool):
     one = check(NAME)
     rules = rules_of(catalogue([one]), there={one.id: one.stays.moved({"warning": 85})})

@@ -18,12 +18,15 @@ from healthgate.limit import Limit, in_time
 from healthgate.printable import printable
 from healthgate.render import promql
 from healthgate.render.alerts import wait
-from healthgate.render.promql import READING, STATE, quoted
+from healthgate.render.promql import MAINTENANCE, READING, STATE, quoted
 from healthgate.report.metrics import CODES
 from healthgate.state import State
 
 STEP = 86_400.0
 """Seconds between two evaluations: as few as there may be, up to the longest time an alert waits."""
+
+MUTED = " in maintenance"
+"""What the name of an environment ends in that is in maintenance: no alert may fire there."""
 
 ALERTS = {State.CRITICAL, State.WARNING, State.UNKNOWN}
 
@@ -73,6 +76,8 @@ def examples(check: Check, values: Iterable[float]) -> Iterator[Example]:
     for state in State:
         if state not in ALERTS or state is State.UNKNOWN or getattr(limit, state.value) is not None:
             yield Example(check, state.value, STATE, CODES[state], state)
+            if state in ALERTS:
+                yield Example(check, f"{state.value}{MUTED}", STATE, CODES[state], state)
 
 
 def text(catalogue: Catalogue, values: Mapping[str, list[float]], rules: str, head: str) -> str:
@@ -84,11 +89,13 @@ def text(catalogue: Catalogue, values: Mapping[str, list[float]], rules: str, he
     lines += [f"  - interval: {promql.span(STEP)}", "    input_series:"]
     for _, found in tried:
         lines += [f"      - {{series: {_series(one)}, values: {_constant(one.value, steps)}}}" for one in found]
+    for check, found in tried:
+        lines += [f"      - {{series: {one}, values: {_constant(1, steps)}}}" for one in _windows(check, found)]
     lines += ["    promql_expr_test:", "      # before it has lasted, nothing fires"]
     lines += ["      - {expr: 'count(ALERTS{alertstate=\"firing\"})', eval_time: 0s, exp_samples: []}"]
     for check, found in tried:
         lines += [f"      - expr: {_firing(check)}", f"        eval_time: {promql.span(steps * STEP)}"]
-        firing = [one for one in found if one.state in ALERTS]
+        firing = [one for one in found if one.state in ALERTS and not one.environment.endswith(MUTED)]
         lines.append("        exp_samples:" if firing else "        exp_samples: []")
         lines += [f"          - {{labels: {_labels(one)}, value: 1}}" for one in firing]
     return "\n".join(lines) + "\n"
@@ -100,10 +107,19 @@ def _longest_wait(check: Check) -> float:
 
 
 def _series(one: Example) -> str:
-    check = one.check
-    labels = {"check": check.id, "environment": one.environment, "system": check.system}
+    return _named(one.series, one.check, one.environment)
+
+
+def _windows(check: Check, found: Iterable[Example]) -> Iterator[str]:
+    for one in found:
+        if one.environment.endswith(MUTED):
+            yield _named(MAINTENANCE, check, one.environment)
+
+
+def _named(series: str, check: Check, environment: str) -> str:
+    labels = {"check": check.id, "environment": environment, "system": check.system}
     labels |= {"severity": check.stays.severity, "unit": str(check.stays.unit)}
-    return _yaml(f"{one.series}{{{', '.join(f'{name}={quoted(value)}' for name, value in labels.items())}}}")
+    return _yaml(f"{series}{{{', '.join(f'{name}={quoted(value)}' for name, value in labels.items())}}}")
 
 
 def _constant(value: float, steps: int) -> str:

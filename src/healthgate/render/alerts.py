@@ -16,7 +16,7 @@ from healthgate.claim import Check
 from healthgate.limit import Limit, Tier
 from healthgate.printable import printable
 from healthgate.render import promql
-from healthgate.render.promql import LAST_RUN, READING, STATE, quoted, selector
+from healthgate.render.promql import LAST_RUN, MAINTENANCE, READING, STATE, quoted, selector
 from healthgate.report.metrics import CODES
 from healthgate.state import State
 
@@ -76,7 +76,7 @@ def rules(check: Check, limits: Limits, runbook: str) -> Iterator[Rule]:
             )
     yield Rule(
         alert=check.id,
-        expression=_by_environment(in_state(check, State.UNKNOWN)),
+        expression=_unless([_by_environment(in_state(check, State.UNKNOWN))], _in_maintenance(check)),
         wait=CONFIRMED * check.cadence,
         labels=_labels(check, State.UNKNOWN, check.stays.severity),
         annotations={
@@ -118,11 +118,21 @@ def in_state(check: Check, *states: State) -> str:
 def _crossed(check: Check, state: State, limits: Limits) -> str:
     seen = [_by_environment(words) for words in _readings(check, state, limits)]
     if state is State.CRITICAL or check.stays.critical is None:
-        return "\nor ".join([*seen, _by_environment(in_state(check, state))])
+        return _unless([*seen, _by_environment(in_state(check, state))], _in_maintenance(check))
     # From warning to critical nothing may fall silent: the warning stays until the critical alert fires.
     seen.append(_by_environment(in_state(check, State.WARNING, State.CRITICAL)))
     worse = selector("ALERTS", ("alertname", "=", check.id), ("state", "=", "critical"), ("alertstate", "=", "firing"))
-    return "(\n  " + "\n  or ".join(seen) + f"\n)\nunless on (environment) {worse}"
+    return _unless(seen, _in_maintenance(check), worse)
+
+
+def _in_maintenance(check: Check) -> str:
+    return selector(MAINTENANCE, ("check", "=", check.id))
+
+
+def _unless(either: list[str], *exceptions: str) -> str:
+    """Return what holds where any of `either` does, but not in an environment where one of `exceptions` does."""
+    several = "(\n  " + "\n  or ".join(either) + "\n)" if len(either) > 1 else either[0]
+    return "\n".join([several, *(f"unless on (environment) {one}" for one in exceptions)])
 
 
 def _readings(check: Check, state: State, limits: Limits) -> Iterator[str]:

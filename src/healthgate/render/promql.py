@@ -7,6 +7,7 @@ from healthgate.limit import Limit, Tier
 READING = "healthgate_reading"
 STATE = "healthgate_state"
 LIMIT = "healthgate_limit"
+MAINTENANCE = "healthgate_maintenance"
 LAST_RUN = "healthgate_last_run_timestamp_seconds"
 
 # The same keys as `limit.COMPARE`: what of a series lies on the far side of a line with these values. A comparison

@@ -3,18 +3,29 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from healthgate import outcome
 from healthgate.report.account import Account
 
+if TYPE_CHECKING:
+    from healthgate.report.alerting.told import Told
 
-def deliver(account: Account, option: Any, base: Path, variables: Mapping[str, str]) -> list[str]:
-    """Deliver to everything `option` asks for and return a line for each thing that could not be delivered.
+
+class Delivered(NamedTuple):
+    """A line for each thing that could not be delivered, and lines that somebody may want to know."""
+
+    troubles: list[str]
+    notes: list[str]
+
+
+def deliver(account: Account, option: Any, base: Path, variables: Mapping[str, str]) -> Delivered:
+    """Deliver to everything `option` asks for, people first, and say what could not be delivered.
 
     Files are written below `base`. The exit code that is told counts what could not be delivered before.
     """
     troubles = list(account.undelivered)
+    notes: list[str] = []
 
     def attempt(deliver_one: Callable[[Account], str | None]) -> None:
         code = account.facts.exit_code
@@ -24,6 +35,23 @@ def deliver(account: Account, option: Any, base: Path, variables: Mapping[str, s
         if trouble is not None:
             troubles.append(f"{trouble}; the verdicts above stand")
 
+    def tell(what: str, tell_some: Callable[[], "Told"]) -> None:
+        try:
+            told = tell_some()
+        except Exception as error:  # whatever it is, the verdicts must not be lost with it
+            troubles.append(f"not {what}: the delivery itself is broken: {type(error).__name__}")
+            return
+        troubles.extend(f"{trouble}; the verdicts above stand" for trouble in told.troubles)
+        notes.extend(note for note in told.notes if note not in notes)
+
+    if option.alertmanager:
+        from healthgate.report.alerting import alertmanager  # noqa: PLC0415
+
+        tell("alerted", lambda: alertmanager.tell(option, account, variables))
+    if option.notify:
+        from healthgate.report.alerting import notices  # noqa: PLC0415
+
+        tell("notified", lambda: notices.tell(account, variables))
     if option.github:
         from healthgate.report import github  # noqa: PLC0415
 
@@ -36,4 +64,4 @@ def deliver(account: Account, option: Any, base: Path, variables: Mapping[str, s
         from healthgate.report import metrics  # noqa: PLC0415
 
         attempt(lambda told: metrics.write(base / option.metrics, told))
-    return troubles[len(account.undelivered) :]
+    return Delivered(troubles[len(account.undelivered) :], notes)

@@ -30,6 +30,9 @@ CODES = {
 EDGES = {"between": (">=", "<="), "outside": ("<", ">")}
 """The two lines of a tier with two values."""
 
+READING, OBSERVED = "healthgate_reading", "healthgate_observed_timestamp_seconds"
+"""What was read, and when: whoever reads the series later knows a new look by the new moment."""
+
 LONGEST = 200
 """Characters a label value may have."""
 
@@ -53,15 +56,26 @@ def write(path: Path, account: Account) -> str | None:
 
 def _lines(account: Account, environments: list[str]) -> Iterator[str]:
     verdicts = [verdict for verdict in account.verdicts if verdict.environment in environments]
+    numbers = [(v, float(v.value)) for v in verdicts if v.value is not None and not isinstance(v.value, str)]
     yield from _family(
-        "healthgate_reading",
+        READING,
         "What was read, in the unit of its label; 0 and 1 for false and true; absent where there is no number.",
-        ((_labels(v), float(v.value)) for v in verdicts if v.value is not None and not isinstance(v.value, str)),
+        ((_labels(v), value) for v, value in numbers),
+    )
+    yield from _family(
+        OBSERVED,
+        "When that was read, in seconds since 1970: a reading whose moment is the same is the same look.",
+        ((_labels(v), v.observed_at) for v, _ in numbers if v.observed_at is not None),
     )
     yield from _family(
         "healthgate_state",
         f"The state of a check: {', '.join(f'{code} {state}' for state, code in CODES.items())}.",
         ((_labels(v), CODES[v.state]) for v in verdicts),
+    )
+    yield from _family(
+        "healthgate_maintenance",
+        "1 for a check that is in maintenance: whatever its state, nobody is to be woken; absent otherwise.",
+        ((_labels(v), 1) for v in verdicts if v.maintenance is not None),
     )
     yield from _family(
         "healthgate_limit",
@@ -74,14 +88,14 @@ def _lines(account: Account, environments: list[str]) -> Iterator[str]:
             for comparison, value in _numbers(line)
         ),
     )
-    scope = {"selection": _bounded(account.selection)}
+    scope = {"selection": bounded(account.selection)}
     yield from _family(
         "healthgate_checks",
         "How many checks are in a state; all states are always there.",
         _counts(verdicts, scope),
     )
     for name, described, values in _of_the_run(account, environments):
-        samples = [({"environment": _bounded(one), **scope}, value) for one, value in values.items()]
+        samples = [({"environment": bounded(one), **scope}, value) for one, value in values.items()]
         yield from _family(name, described, samples)
 
 
@@ -120,7 +134,7 @@ def _counts(verdicts: list[Verdict], scope: dict[str, str]) -> Iterator[Sample]:
     counted = Counter((v.environment, v.system, v.state) for v in verdicts)
     for environment, system in dict.fromkeys((v.environment, v.system) for v in verdicts):
         for state in reversed(WORST_FIRST):
-            labels = {"environment": _bounded(environment), "system": _bounded(system), "state": str(state)}
+            labels = {"environment": bounded(environment), "system": bounded(system), "state": str(state)}
             yield labels | scope, counted[environment, system, state]
 
 
@@ -136,10 +150,10 @@ def _numbers(line: Tier) -> list[tuple[str, float]]:
 
 def _labels(verdict: Verdict) -> dict[str, str]:
     named = ("environment", "system", "severity", "unit")
-    return {"check": _bounded(verdict.id)} | {name: _bounded(getattr(verdict, name)) for name in named}
+    return {"check": bounded(verdict.id)} | {name: bounded(getattr(verdict, name)) for name in named}
 
 
-def _bounded(value: str) -> str:
+def bounded(value: str) -> str:
     """Return a label value without anything unprintable and no longer than it may be, distinct all the same."""
     safe = printable(value, 10 * LONGEST)
     if len(safe) <= LONGEST:

@@ -1,0 +1,67 @@
+"""Fixtures of the tests of everything that tells people."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from healthgate.report.alerting import alertmanager as alertmanagers
+from healthgate.report.alerting import notices
+from tests.alerting.servers import ALERTMANAGER, Alertmanager, Webhook
+from tests.engine.project import WELL, Project
+from tests.engine.target import Target
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorter pauses between attempts within this process."""
+    monkeypatch.setattr(alertmanagers, "PAUSES", (0.02, 0.08))
+    monkeypatch.setattr(notices, "PAUSES", (0.02, 0.08))
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    """A healthy target; a test changes `answers` to make it ill."""
+    server = Target()
+    server.answers.update(WELL)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def project(tmp_path: Path, target: Target) -> Project:
+    """A repository with checks of one system and the environment `works`, which is the healthy target."""
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project")
+    project.environment("works", boiler={"url": target.url})
+    return project
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    """What is notified in place of people."""
+    webhook = Webhook()
+    yield webhook
+    webhook.close()
+
+
+@pytest.fixture
+def start_alertmanager(tmp_path: Path, webhook: Webhook) -> Iterator[Callable[[], Alertmanager]]:
+    """A function that starts an Alertmanager on loopback; it ends with the test."""
+    if ALERTMANAGER is None:
+        pytest.skip("no prometheus-alertmanager here: .ci/debian prometheus-alertmanager installs it")
+    started: list[Alertmanager] = []
+
+    def start() -> Alertmanager:
+        started.append(Alertmanager(tmp_path / f"alertmanager-{len(started)}", webhook))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture
+def alertmanager(start_alertmanager: Callable[[], Alertmanager]) -> Alertmanager:
+    """One Alertmanager."""
+    return start_alertmanager()
