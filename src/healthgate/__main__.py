@@ -79,11 +79,13 @@ VALUED = frozenset(
 """Options whose next word is their value, which may well be the name of a folder too."""
 
 USAGE = """usage: healthgate run --env NAME [pytest options]
+       healthgate report [RESULTS] [--single-file] [--gate]
        healthgate render [--check]
        healthgate schema
 
 Runs the health checks against an environment. `healthgate run --help` lists all options;
 `pytest checks --env NAME` does the same with every installed pytest plugin loaded.
+`report` renders the Allure results of a run (`--alluredir RESULTS`) to a page that people read.
 `render` writes alert rules, their tests, a dashboard and the list of all checks from the checks in this folder;
 with --check it says which of them are outdated. `schema` prints the JSON Schema of environment profiles, which
 editors use."""
@@ -98,6 +100,10 @@ def main() -> None:
         from healthgate.render import command  # noqa: PLC0415
 
         sys.exit(command.main(sys.argv[2:]))
+    if sys.argv[1:2] == ["report"]:
+        from healthgate.page import command as report  # noqa: PLC0415
+
+        sys.exit(report.main(sys.argv[2:]))
     if sys.argv[1:2] != ["run"]:
         print(USAGE, file=sys.stdout if sys.argv[1:] in (["-h"], ["--help"]) else sys.stderr)
         sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 4)

@@ -20,3 +20,11 @@ def spoken(duration: float) -> str:
         if duration >= SECONDS[unit] and (duration / SECONDS[unit]).is_integer():
             return f"{duration / SECONDS[unit]:.0f} {unit}"
     return f"{duration:g} s" if duration >= 1 else f"{duration * 1000:g} ms"
+
+
+def roughly(duration: float) -> str:
+    """Return `duration` (seconds) in the largest unit that it fills, rounded: 7000 is '2 h'."""
+    for unit in ("d", "h", "m"):
+        if duration >= SECONDS[unit]:
+            return f"{duration / SECONDS[unit]:.0f} {unit}"
+    return f"{duration:.0f} s"

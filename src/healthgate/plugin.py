@@ -63,6 +63,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="read what runs before this one found, and add to it: since when a check is in its state, what changed",
     )
+    option(
+        "--alertmanager",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="tell an Alertmanager what fires and what is over; may be repeated for a cluster",
+    )
+    option(
+        "--heartbeat",
+        metavar="DURATION",
+        help="have Alertmanager tell when no run has come for this long, as in 15m; goes with --alertmanager",
+    )
+    option(
+        "--notify",
+        action="store_true",
+        help="send a message where there is news, to the addresses in HEALTHGATE_NOTIFY_URLS; goes with --history",
+    )
     option("--baseline", metavar="NAME|PATH", help="environment to compare the canary with; goes with --canary")
     option(
         "--canary",
@@ -73,11 +90,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "healthgate_runbooks", "where a runbook stands; {name} is its name", default="docs/runbooks/{name}.md"
     )
+    parser.addini(
+        "healthgate_dashboard",
+        "address of the dashboard, with {environment}, {system}, {check} and {panel}",
+        default="",
+    )
     parser.addini("healthgate_environments", "folder of the environment profiles", default="environments")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Start a session of checks where an environment is named; a wrong profile ends the run here."""
+    """Start a session of checks where an environment is named; a wrong profile ends the run here.
+
+    Before other plugins: allure-pytest empties and creates its folder when it is configured.
+    """
     config.addinivalue_line(
         "markers",
         "health(system, environment, severity, check): set on every check; select with -m \"health(system='x')\"",

@@ -27,13 +27,16 @@ ACTING_OPTIONS = ("usepdb", "setupshow", "setuponly", "setupplan", "trace")
 
 
 def may_be_one_step(config: pytest.Config, items: Iterable[pytest.Item]) -> bool:
-    """Whether nothing but pytest itself and this plugin takes part in setting up, calling or tearing down."""
+    """Whether nothing but pytest itself and this plugin takes part in setting up, calling or tearing down.
+
+    Allure takes part, but is told of checks by their verdicts (`report.allure_run`), not by their steps.
+    """
     if any(getattr(config.option, name, False) for name in ACTING_OPTIONS):
         return False
     for hook in STEP_HOOKS:
         for implementation in getattr(config.hook, hook).get_hookimpls():
             home = getattr(implementation.function, "__module__", "")
-            if not home.startswith(("_pytest.", "healthgate.", "xdist.", "pytest_timeout")):
+            if not home.startswith(("_pytest.", "healthgate.", "xdist.", "pytest_timeout", "allure_pytest.")):
                 return False
     return all(_is_plain(item) for item in items)
 

@@ -30,11 +30,13 @@ from healthgate.snapshot import Snapshot, SnapshotError
 from healthgate.state import Floor, State
 from healthgate.verdict import Verdict
 from healthgate.version import __version__
+from healthgate.window import reach
 
 if TYPE_CHECKING:
     from healthgate.canary import Comparison
     from healthgate.history import History
     from healthgate.report.account import Account
+    from healthgate.report.allure_run import AllureRun
     from healthgate.report.github import Commands
 
 MUTED = ("muted", "M", ("MAINTENANCE", {"yellow": True}))
@@ -60,6 +62,7 @@ class Session:
         self.verdicts: dict[str, Verdict] = {}
         self.selected: list[str] = []
         self.places: dict[str, str] = {}
+        self.claims: dict[str, str] = {}
         self.account: Account | None = None
         self.commands: Commands | None = None
         self.selected_by_workers = False
@@ -68,15 +71,16 @@ class Session:
         self.exit_status: int | None = None
         self.usage: str | None = None
         self.undelivered: list[str] = []
+        self.notes: list[str] = []
         self.one_step = False
         self.history: History | None = None
         self.comparison: Comparison | None = None
+        self.allure: AllureRun | None = None
         self._old_handler: Any = None
         self.folder = Path(self.worker_input["healthgate_folder"] if self.worker_input else os.devnull)
         self.run = self._prepare()
         config.option.showlocals = False  # a shortened local could hold part of a secret that no redactor knows
-        if not config.option.collectonly:
-            self._register_allure()
+        self._register_allure()
 
     def _prepare(self) -> Run:
         option, root = self.config.option, self.config.rootpath
@@ -111,6 +115,10 @@ class Session:
             from healthgate.report import pushgateway  # noqa: PLC0415
 
             run.redactor.learn(pushgateway.secrets(os.environ))
+        if option.alertmanager or option.notify:
+            from healthgate.report.alerting import options  # noqa: PLC0415
+
+            run.redactor.learn(options.secrets(option, os.environ))
         if not replayed and not option.collectonly:
             try:
                 run.resolve()
@@ -151,6 +159,10 @@ class Session:
 
             found = (pushgateway.problem(option.pushgateway), pushgateway.unsendable(os.environ))
             problems += [f"--pushgateway: {problem}" for problem in found if problem]
+        if option.alertmanager or option.heartbeat is not None or option.notify:
+            from healthgate.report.alerting import options  # noqa: PLC0415
+
+            problems += options.problems(option, os.environ)
 
     def _profiles(self, catalogue: catalogues.Catalogue, problems: list[str]) -> dict[str, profile.Profile]:
         root = self.config.rootpath
@@ -195,10 +207,14 @@ class Session:
         return snapshot
 
     def _register_allure(self) -> None:
-        if getattr(self.config.option, "allure_report_dir", None):
-            from healthgate.report.allure import register  # noqa: PLC0415
+        option = self.config.option
+        if getattr(option, "allure_report_dir", None) and option.collectonly:
+            option.allure_report_dir = None  # there will be nothing to tell, and what is there shall stay
+        elif getattr(option, "allure_report_dir", None):
+            from healthgate.report.allure_run import AllureRun  # noqa: PLC0415
 
-            register(self.config, self.verdict_of, self.run.redactor)
+            self.allure = AllureRun(self.config, self.run, self.named)
+            self.config.pluginmanager.register(self.allure, "healthgate-allure")
 
     # -- collecting -----------------------------------------------------------------------------------------
 
@@ -292,13 +308,13 @@ class Session:
         if named and not option.collectonly and not stopped:
             self.selected = [item.nodeid for item, _, _ in named]
             self.places = {item.nodeid: environment for item, environment, _ in named}
+            self.claims = {item.nodeid: check.id for item, _, check in named}
             self.one_step = protocol.may_be_one_step(self.config, session.items)
             if self.one_step:
                 protocol.share_locations(session.items)
             if not self.owns_outcome:
-                (self.folder / "selected.json").write_text(
-                    json.dumps({"selected": self.selected, "places": self.places, "left_out": self.left_out})
-                )
+                told = {"selected": self.selected, "places": self.places, "claims": self.claims}
+                (self.folder / "selected.json").write_text(json.dumps(told | {"left_out": self.left_out}))
             wanted: dict[str, list[Check]] = {}
             for _, environment, check in named:
                 wanted.setdefault(environment, []).append(check)
@@ -379,11 +395,6 @@ class Session:
         if clean != plain:
             warning_message.message = clean
 
-    def verdict_of(self, environment: str, check_id: str) -> Verdict | None:
-        """Return a verdict that was already reached in this process, for reports."""
-        judge = self.run.judges.get(environment)
-        return judge.reached(check_id) if judge is not None else None
-
     # -- telling --------------------------------------------------------------------------------------------
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -392,6 +403,11 @@ class Session:
         if record is not None:
             self.verdicts[report.nodeid] = Verdict.from_record(record)
         elif report.failed:
+            self.ordinary_failure = True
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Count what cannot be collected as broken: with workers pytest runs what else there is."""
+        if report.failed:
             self.ordinary_failure = True
 
     @pytest.hookimpl(tryfirst=True)
@@ -477,6 +493,7 @@ class Session:
         with suppress(OSError, ValueError):
             found = json.loads((folder / "selected.json").read_text())
             self.selected, self.places, self.left_out = found["selected"], found["places"], found["left_out"]
+            self.claims = found["claims"]
             self.selected_by_workers = True
         with suppress(OSError, ValueError):
             self.usage = "\n".join(json.loads((folder / "failure.json").read_text()))
@@ -505,12 +522,17 @@ class Session:
             connections=snapshot.hosts if snapshot and not self.run.replayed else {},
             version=__version__,
         )
-        if option.github or option.nagios_plugin or option.pushgateway is not None or option.metrics is not None:
+        people, files = (option.alertmanager, option.notify), (option.pushgateway, option.metrics)
+        if option.github or option.nagios_plugin or any(people) or files != (None, None):
             from healthgate.report import delivery  # noqa: PLC0415
 
             self.account = self._account(facts)
-            troubles = delivery.deliver(self.account, option, base, os.environ)
-            self.undelivered += [self.run.redactor.text(trouble) for trouble in troubles]
+            delivered = delivery.deliver(self.account, option, base, os.environ)
+            self.undelivered += [self.run.redactor.text(trouble) for trouble in delivered.troubles]
+            self.notes += [self.run.redactor.text(note) for note in delivered.notes]
+            facts = replace(facts, exit_code=outcome.UNDELIVERED if self.undelivered and passed else status)
+        if self.allure is not None:
+            self._tell_allure(self.allure, self.account or self._account(facts))
             facts = replace(facts, exit_code=outcome.UNDELIVERED if self.undelivered and passed else status)
         self._try_to_write(base / option.results, lambda path: self._write_results(path, facts))
         status = outcome.UNDELIVERED if self.undelivered and passed else status
@@ -529,6 +551,11 @@ class Session:
             self.history.record(self.verdicts.values(), seen)
         except HistoryError as error:
             self.undelivered.append(f"history not written: {error}; the verdicts above stand")
+
+    def _tell_allure(self, allure: "AllureRun", account: "Account") -> None:
+        selected = {nodeid: (self.places[nodeid], self.claims[nodeid]) for nodeid in self.selected}
+        self.undelivered += allure.deliver(account, self.verdicts, selected, self.usage, os.environ)
+        self.notes += allure.notes
 
     def _account(self, facts: results.RunFacts) -> "Account":
         from healthgate.report.account import Account  # noqa: PLC0415
@@ -593,7 +620,7 @@ class Session:
             cost=terminal.cost(run.snapshot, run.replayed),
             results=self.config.option.results,
             compared=self.comparison.lines() if self.comparison else [],
-            notes=self.history.notes if self.history else [],
+            notes=[*(self.history.notes if self.history else []), *run.forgotten(), *self.notes],
             exit_code=self.exit_status,
         )
         terminal.summary(terminalreporter, ending)
@@ -623,12 +650,7 @@ class Session:
 
 def _windows(catalogue: catalogues.Catalogue) -> dict[str, float]:
     """Return how far back, in seconds, each check with a window needs its looks: its window, and a gap on top."""
-    return {
-        check.id: max(tier.sustained, tier.samples * check.cadence) + 2 * check.cadence
-        for check in catalogue.checks.values()
-        for tier in (check.stays.warning, check.stays.critical)
-        if tier is not None and tier.needs_window
-    }
+    return {check.id: reach(check.stays, check.cadence) for check in catalogue.checks.values() if check.stays.windowed}
 
 
 VERDICT: pytest.StashKey[Verdict] = pytest.StashKey()

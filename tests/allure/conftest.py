@@ -1,0 +1,57 @@
+"""Fixtures of the tests of what a run writes for Allure."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.allure.world import Told, told_everything
+from tests.engine.project import WELL, Project
+from tests.engine.target import Target
+from tests.outputs.world import ANSWERS
+
+ALONE_AND_WITH_WORKERS: list[tuple[str, ...]] = [(), ("-n", "2")]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Target]:
+    server = Target()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def target(server: Target) -> Target:
+    """A healthy target; a test changes `answers` to make it ill."""
+    server.forget()
+    server.answers.update(WELL)
+    return server
+
+
+@pytest.fixture
+def project(tmp_path: Path, target: Target) -> Project:
+    """A repository with checks of one system and the environment `works`, which is the healthy target."""
+    project = Project(tmp_path)
+    project.environment("works", boiler={"url": target.url})
+    return project
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Told]]:
+    """A function that returns what the run of everything left, which is run once for each `arguments`."""
+    target = Target()
+    target.answers.update(ANSWERS)
+
+    @cache
+    def made(*arguments: str) -> Told:
+        return told_everything(Project(tmp_path_factory.mktemp("everything")), target.url, *arguments)
+
+    yield made
+    target.close()
+
+
+@pytest.fixture(params=ALONE_AND_WITH_WORKERS, ids=["alone", "with workers"])
+def told(request: pytest.FixtureRequest, runs: Callable[..., Told]) -> Told:
+    """One run that shows everything."""
+    return runs(*request.param)
