@@ -8,8 +8,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Start the lab, run every check against it, render the report. Break something: make demo FAULT=F.mkt.pool:active=47
 demo: .venv/.demo
 	@rm -rf reports/allure-results
-	@LAB_FAULTS='$(FAULT)' $(BIN)/healthgate run --env lab --alluredir reports/allure-results $(ARGS); code=$$?; \
-	$(BIN)/python reports/render.py reports/allure-results reports/html || true; \
+	@LAB_FAULTS='$(FAULT)' $(BIN)/healthgate run --env lab --history reports/history.db \
+		--alluredir reports/allure-results $(ARGS); code=$$?; \
+	$(BIN)/healthgate report --single-file; \
 	exit $$code
 
 # Lint, types and all tests, with the servers they use, file by file on two workers: one of them is busy with the
@@ -41,19 +42,23 @@ soak: .venv/.test
 	$(BIN)/python -m benchmarks.quiet --runs 200 --load 1
 
 clean:
-	rm -rf .venv reports/html reports/allure-results reports/results.json reports/node_modules
+	rm -rf .venv tests/workflows/node_modules reports/html reports/allure-results reports/results.json reports/history.db* reports/allure-history.jsonl* \
+		reports/screens
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-# The report extra brings a Node of its own, which is only wanted where the machine has none.
+# The report extra brings a Node of its own, which is only wanted where the machine has none that is new enough.
 .venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/pip install -q -c constraints.txt -e '.[lab]' allure-pytest pytest-xdist
-	@$(BIN)/python reports/render.py --has-node || $(BIN)/pip install -q -c constraints.txt -e '.[report]' \
+	$(BIN)/pip install -q -c constraints.txt -e '.[lab]' allure-pytest markdown-it-py pytest-xdist
+	@$(BIN)/python -c 'import os, healthgate.page.node as n; n.found(os.environ)' 2>/dev/null \
+		|| $(BIN)/pip install -q -c constraints.txt -e '.[report]' \
 		|| echo 'the report will be missing: there is no Node, and it could not be installed'
 	@touch $@
 
-.venv/.test: pyproject.toml constraints.txt .ci/debian | .venv/bin/python
-	.ci/debian redis-server prometheus prometheus-node-exporter prometheus-pushgateway
+.venv/.test: pyproject.toml constraints.txt .ci/debian tests/workflows/package-lock.json | .venv/bin/python
+	.ci/debian chromium curl jq prometheus prometheus-alertmanager prometheus-node-exporter prometheus-pushgateway \
+		redis-server systemd
 	$(BIN)/pip install -q -c constraints.txt -e '.[lab,dev]'
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --silent --prefix tests/workflows
 	@touch $@
