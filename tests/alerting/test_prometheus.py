@@ -3,7 +3,9 @@
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
 from urllib.parse import quote
@@ -22,9 +24,28 @@ PAGE = EXAMPLE.parents[1] / "docs/alerting.md"
 PRESSURE = ("boiler.pressure", "critical", "works")
 
 
+@contextmanager
+def checks_of_nobody() -> Iterator[None]:
+    """Have no folder of checks imported within, and afterwards those again that were before."""
+
+    def loaded() -> list[str]:
+        return [name for name in sys.modules if name.partition(".")[0] == "checks"]
+
+    kept = {name: sys.modules.pop(name) for name in loaded()}
+    path = list(sys.path)
+    try:
+        yield
+    finally:
+        for name in loaded():
+            del sys.modules[name]
+        sys.modules.update(kept)
+        sys.path[:] = path
+
+
 def rules_of(project: Project) -> str:
     """Return the generated rules of a project, such that two looks are a second apart."""
-    catalogue = catalogues.load(project.root / "checks", project.root)
+    with checks_of_nobody():
+        catalogue = catalogues.load(project.root / "checks", project.root)
     limits: dict[str, alerts.Limits] = {check.id: {None: check.stays} for check in catalogue.checks.values()}
     text = alerts.text(alerts.groups(catalogue, limits, "docs/runbooks/{name}.md"), "rules of a test")
     return re.sub(r"^( +for:) .*$", r"\1 1s", text, flags=re.MULTILINE)

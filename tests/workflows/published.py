@@ -1,0 +1,50 @@
+"""The workflows, the action and the page about running, as their readers see them."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ACTION = ROOT / "action.yml"
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+PAGE = ROOT / "docs/running.md"
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """One block of code of the page; `file` is the name that its first comment gives it."""
+
+    language: str
+    file: str
+    text: str
+
+
+@cache
+def snippets() -> tuple[Snippet, ...]:
+    """Every block of code of the page, in its order."""
+    found = []
+    for language, text in re.findall(r"(?ms)^```(\w+)\n(.*?)^```$", PAGE.read_text()):
+        named = re.match(r"(?:#!.*\n)?(?:#|//) ([^\s:]+)", text)
+        found.append(Snippet(language, named[1] if named else "", text))
+    return tuple(found)
+
+
+def snippet(file: str) -> str:
+    """The text of the one block that gives itself this name."""
+    (found,) = (one.text for one in snippets() if one.file == file)
+    return found
+
+
+def read(path: Path) -> Any:
+    """A YAML file, every scalar a text, as `on` is no truth value for GitHub either."""
+    return yaml.load(path.read_text(), yaml.BaseLoader)
+
+
+def steps(described: Any) -> list[dict[str, Any]]:
+    """Every step of a workflow or of an action."""
+    jobs = described["jobs"].values() if "jobs" in described else [described["runs"]]
+    return [step for job in jobs for step in job["steps"]]
