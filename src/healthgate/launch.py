@@ -84,14 +84,14 @@ def _drain(output: IO[bytes]) -> None:
 def _first_line(process: "subprocess.Popen[bytes]", ends: float) -> bytes | None:
     assert process.stdout is not None
     found = b""
-    while not found.endswith(b"\n"):
+    while b"\n" not in found:
         if not select.select([process.stdout], [], [], max(0.0, ends - time.monotonic()))[0]:
             return None
         piece = os.read(process.stdout.fileno(), 65536)
         if not piece:
             return b""
         found += piece
-    return found
+    return found.partition(b"\n")[0]
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -282,8 +282,14 @@ def _ages() -> list[Edge]:
         Edge(
             Injection(tuple(put("gateway", *place, f"now - {age}") for place in moments.values())),
             {f"gateway.data_age[{name}]": state for name in moments},
+            between=between,
         )
-        for age, state in ((59.5, OK), (60.2, WARNING), (298, WARNING), (301.5, CRITICAL))
+        for age, state, between in (
+            (59.5, OK, (59.4, 60)),
+            (60.2, WARNING, (60, 60.6)),
+            (298, WARNING, (297, 300)),
+            (301.5, CRITICAL, (300, 303)),
+        )
     ]
 
 

@@ -236,6 +236,15 @@ def test_what_a_target_leaves_behind_is_stopped_as_well(tmp_path: Path) -> None:
     until_gone(int((tmp_path / "child").read_text()))
 
 
+@pytest.mark.parametrize("after", ["\\n", "\\nand more", "\\n" + "more\\n" * 3])
+def test_the_line_is_what_comes_before_the_first_line_break(tmp_path: Path, after: str) -> None:
+    """Whatever was written together with it."""
+    written = f'import sys\nsys.stdout.write(\'{{"A": "1"}}{after}\')\nsys.stdout.flush()\nsys.stdin.read()\n'
+    (tmp_path / "target.py").write_text(written)
+    with launched("python target.py", tmp_path) as variables:
+        assert variables == {"A": "1"}
+
+
 def test_a_target_s_chatter_after_its_line_does_not_stop_it(works: Project, target: Target) -> None:
     """More output than a pipe holds must not make it hang while it is observed."""
     chatter = "\nsys.stdout.write('x' * 1_000_000)\nsys.stdout.flush()\nPath('done').touch()\n"

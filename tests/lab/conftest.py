@@ -17,7 +17,7 @@ def running_lab() -> Iterator[RunningLab]:
 @pytest.fixture
 def lab(running_lab: RunningLab) -> Iterator[RunningLab]:
     """Hand out the lab, healthy; every fault is lifted afterwards."""
-    wait_until(running_lab.is_healthy, 30, "the lab is healthy")
+    wait_until(running_lab.is_healthy, 90, "the lab is healthy")
     yield running_lab
     if running_lab.control("GET", "/__lab/state")["faults"]:
         running_lab.reset()
