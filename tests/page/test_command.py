@@ -112,6 +112,16 @@ def test_ordinary_tests_are_shown_apart_and_a_warning_below_the_floor_of_the_run
     assert sorted(names) == ["Critical in production: act now", "Tests that failed by themselves", "Warning"]
 
 
+def test_a_roll_up_stands_apart_from_what_it_sums_up(tmp_path: Path) -> None:
+    echo = result("a.sum", "critical")
+    echo["labels"].append({"name": "echo", "value": "a.b"})
+    written(tmp_path / "results", result("a.b", "critical"), echo)
+    made = Rendered(report(tmp_path, tmp_path / "results", *NO_HISTORY), tmp_path / "reports/html")
+    nodes = made.told("widgets/categories.json")["nodes"].values()
+    names = [one["name"] for one in nodes if one["type"] == "category"]
+    assert sorted(names) == ["Critical in production: act now", "Sums up what is named above"]
+
+
 def test_what_several_checks_share_is_shown_at_each_and_kept_once(rendered: Rendered) -> None:
     (kept,) = (rendered.html / "data/attachments").iterdir()
     told = [json.loads(path.read_text()) for path in (rendered.html / "data/test-results").iterdir()]

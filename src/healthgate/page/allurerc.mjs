@@ -20,6 +20,7 @@ const HEADINGS = {
   warning: "Warning",
   missed: "Objective missed, or not yet for long enough to tell",
   blocked: "Blocked: mend what is named first",
+  echo: "Sums up what is named above",
   known: "Known issues",
   maintenance: "In maintenance",
 };
@@ -32,6 +33,7 @@ function headingOf({ status, message, environment, labels }) {
     return status === "failed" || status === "broken" ? "test" : undefined;
   }
   if (state === "ok") return undefined;
+  if (labelOf(labels, "echo")) return "echo";
   if (labelOf(labels, "issue")) return "known";
   if (state === "critical") return productionNames.has(environment) ? "production" : "critical";
   if (state === "warning" || state === "blocked") return state;

@@ -235,6 +235,8 @@ class Telling:
         yield "check_id", verdict.id
         if verdict.roots:
             yield "root", verdict.roots[0][0]
+        if self.account.is_echo(verdict):
+            yield "echo", verdict.echoes[0]
         if verdict.issue and not verdict.healthy:
             yield "issue", verdict.issue
         yield "framework", "pytest"
@@ -251,6 +253,7 @@ class Telling:
             ("limit", _plain(verdict.limit)),
             ("where", _plain(verdict.where)),
             (f"{verdict.state} since", since),
+            ("sums up", _plain(", ".join(verdict.echoes))),
             ("cause when it fails", _plain(verdict.cause)),
             ("do now", _plain(verdict.action)),
             ("threshold of this environment", _plain(verdict.override or "")),
