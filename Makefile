@@ -13,11 +13,10 @@ demo: .venv/.demo
 	$(BIN)/healthgate report --single-file; \
 	exit $$code
 
-# Lint, types and all tests, with the servers they use, file by file on three workers: one of them is busy with the
-# detection matrix while the others do the rest, and wait for servers half of the time. ARGS go to pytest:
-# make test ARGS='-n 0 -x'
+# Lint, types and all tests, with the servers they use, file by file on two workers: one of them is busy with the
+# detection matrix while the other does the rest. ARGS go to pytest: make test ARGS='-n 0 -x'
 test: .venv/.test lint
-	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # What turns every check red: causes every fault in running labs, writes docs/detection.md and its picture.
 detection: .venv/.test

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -32,6 +32,7 @@ from lab.traffic import INTERNAL_HEADER
 READY_WITHIN_S: Final = 40.0
 RECOVERED_WITHIN_S: Final = 30.0
 POLL_S: Final = 0.05
+ANSWERS_WITHIN_S: Final = 20.0
 SERVING_WITHIN_S: Final = 8.0
 SETTLED_WITHIN_S: Final = 3.0
 CALL_TIMEOUT_S: Final = 20.0
@@ -184,19 +185,23 @@ class Control:
         for handle in reversed(list(self.active)):
             await self.lift(handle)
         await self.desk.reset()
-        for name in (*NODES, *SERVICES):
-            await self.link.order("start", name=name)
-            await self.link.order("signal", name=name, signal="CONT")
+        await self._run(NODES)
         await self._revive_doors()
-        await mend(self.settings.ports)
+        await mend(self.settings.ports)  # before the services start, which end where they find no cluster
+        await self._run(SERVICES)
         for service in SERVICES:
             await self._when_answering(service)
             await self._call(service, "POST", "/__lab/reset")
         await self._settle(0.0)
         await self._renew()
 
+    async def _run(self, names: Iterable[str]) -> None:
+        for name in names:
+            await self.link.order("start", name=name)
+            await self.link.order("signal", name=name, signal="CONT")
+
     async def _when_answering(self, service: str) -> None:
-        deadline = asyncio.get_running_loop().time() + 5
+        deadline = asyncio.get_running_loop().time() + ANSWERS_WITHIN_S
         while True:
             try:
                 await self._call(service, "GET", "/__lab/state")
@@ -204,6 +209,9 @@ class Control:
                 if asyncio.get_running_loop().time() > deadline:
                     raise
                 await asyncio.sleep(POLL_S)
+                await self.link.order(
+                    "start", name=service
+                )  # one that found no cluster when it started has ended since
             else:
                 return
 
