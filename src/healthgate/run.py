@@ -51,6 +51,7 @@ ATTEMPT_AFTER = 0.3
 class Run:
     """What is run, where, and what came of it. `sample` is how long the run may observe for, in seconds.
 
+    `apart` is the seconds after which a rate or a counter is looked at again; less where `sample` is less.
     `folder` is where several processes of one run share what was seen (None: there is only this one).
     `runbooks` says where a runbook stands, with its name as `{name}`. `past` is what runs before this one found, by
     environment and check id; None where no history is kept.
@@ -67,6 +68,7 @@ class Run:
     past: Mapping[tuple[str, str], Past] | None = None
     redactor: Redactor = field(default_factory=Redactor)
     snapshot: Snapshot | None = None
+    apart: float = SECOND_LOOK
     judges: dict[str, Judge] = field(default_factory=dict)
     _remembered: dict[str, Mapping[str, Sequence[Sample]]] = field(default_factory=dict)
 
@@ -270,7 +272,7 @@ class Run:
                     before = make(probe.after) if probe.after in wanted.probes else []
                     after = [*make(probe.first), *before]
                 start = _start(probe, began, wanted.probes)
-                gap = min(self.sample, SECOND_LOOK) if after else 0.0
+                gap = min(self.sample, self.apart) if after else 0.0
                 made[probe] = [Task(environment, r, start, after, gap) for r in requests]
             return made[probe]
 

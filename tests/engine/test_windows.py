@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from healthgate import below, lasting, over, percent
+from healthgate import catalogue as catalogues
+from healthgate import profile as profiles
 from healthgate.history import History
 from healthgate.limit import Tier
+from healthgate.run import Run
+from healthgate.source import AGAIN
 from healthgate.state import State
 from healthgate.window import Held, Sample, held, missing
 from tests.engine.project import Project
@@ -233,3 +237,22 @@ def test_a_kept_snapshot_gives_the_same_verdicts(windows: Project, target: Targe
     again = windows.check("--snapshot-in", "s.json", "-k", "pressure")
     assert first.code == again.code == 1
     assert set(again.states.values()) == {"critical"}
+
+
+@pytest.mark.parametrize(("sample", "apart", "seconds"), [(2.0, 0.2, 2.0), (0.2, 2.0, 0.0)])
+def test_second_looks_may_be_quick_where_windows_are_long(
+    windows: Project, target: Target, sample: float, apart: float, seconds: float
+) -> None:
+    """What is looked at again is as far apart as asked for, and no further than the run may observe for."""
+    environment(windows, target, scale=60)
+    target.answers["/state"] = counting(1)
+    catalogue = catalogues.load(windows.root / "checks", windows.root)
+    profile = profiles.read(windows.root / "environments/works.yaml", catalogue, "works.yaml")
+    profile.resolve({})
+    run = Run(windows.root, None, catalogue, {"works": profile}, None, sample=sample, runbooks="{name}", apart=apart)
+    began = time.monotonic()
+    run.observe({"works": [catalogue.checks["boiler.errors"]]}, lambda *_: None)
+    assert run.snapshot is not None
+    first, again = (run.snapshot.observations["works"][f"boiler GET /state{mark}"].at for mark in ("", AGAIN))
+    assert 0.2 <= again - first < 1
+    assert seconds <= time.monotonic() - began < seconds + PATIENCE
