@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from healthgate.probes.exposition import Exposition, Growth, Page, fallen, growth
     from healthgate.probes.files import FileFact, Files, Listing
-    from healthgate.probes.http import Answer, Credential, bearer, get
+    from healthgate.probes.http import Answer, Credential, bearer, get, head
     from healthgate.probes.log import Line, Log, LogLines
     from healthgate.probes.port import Port
     from healthgate.probes.prometheus import Prometheus, Rule, Rules, Target, Targets, Vector, prometheus_seconds
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from healthgate.probes.token import Claims, Token
     from healthgate.secret import Secret
     from healthgate.source import TIME_SCALE, FromProfile, Later, Measured, Observation, Source, measure
-    from healthgate.system import Address, Date, Duration, FilePattern, StreamUrl, System, Url
+    from healthgate.system import Address, Date, Duration, FilePath, FilePattern, IpAddress, StreamUrl, System, Url
 
 __all__ = [
     "TIME_SCALE",
@@ -53,11 +53,13 @@ __all__ = [
     "Exposition",
     "Facts",
     "FileFact",
+    "FilePath",
     "FilePattern",
     "Files",
     "FromProfile",
     "Growth",
     "Heard",
+    "IpAddress",
     "Later",
     "Limit",
     "Line",
@@ -102,6 +104,7 @@ __all__ = [
     "fallen",
     "get",
     "growth",
+    "head",
     "lasting",
     "measure",
     "megabytes",
@@ -124,7 +127,7 @@ _HOMES = {
     ),
     "probes.exposition": ("Exposition", "Growth", "Page", "fallen", "growth"),
     "probes.files": ("FileFact", "Files", "Listing"),
-    "probes.http": ("Answer", "Credential", "bearer", "get"),
+    "probes.http": ("Answer", "Credential", "bearer", "get", "head"),
     "probes.log": ("Line", "Log", "LogLines"),
     "probes.port": ("Port",),
     "probes.prometheus": ("Prometheus", "Rule", "Rules", "Target", "Targets", "Vector", "prometheus_seconds"),
@@ -133,7 +136,9 @@ _HOMES = {
     "probes.token": ("Claims", "Token"),
     "secret": ("Secret",),
     "source": ("FromProfile", "Later", "Measured", "Observation", "Source", "TIME_SCALE", "measure"),
-    "system": ("Address", "Date", "Duration", "FilePattern", "StreamUrl", "System", "Url"),
+    "system": (
+        "Address", "Date", "Duration", "FilePath", "FilePattern", "IpAddress", "StreamUrl", "System", "Url",
+    ),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

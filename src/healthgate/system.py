@@ -33,6 +33,18 @@ class FilePattern(str):
     __slots__ = ()
 
 
+class FilePath(str):
+    """The path of one file or folder on this machine."""
+
+    __slots__ = ()
+
+
+class IpAddress(str):
+    """An IPv4 or IPv6 address of this machine's own or of another, as text in its shortest form."""
+
+    __slots__ = ()
+
+
 class Date(str):
     """A day, written as 2026-03-02."""
 
@@ -98,6 +110,8 @@ def describe(kind: Any) -> str:
         Url: "an address such as https://service.example.com",
         StreamUrl: "an address such as wss://service.example.com/stream",
         FilePattern: "the path of files, such as /var/log/service/service.log*",
+        FilePath: "the path of a file or folder, such as /etc/service/service.yaml",
+        IpAddress: "an IP address such as 192.0.2.7 or 2001:db8::7",
         Date: "a day such as 2026-03-02",
         Address: "host:port",
         Duration: "a duration such as 500ms, 2s or 5m",
@@ -136,13 +150,28 @@ def convert(kind: Any, value: Any) -> Any:
         return Url(_url(value, kind, {"http", "https"}))
     elif kind is StreamUrl:
         return StreamUrl(_url(value, kind, {"ws", "wss"}))
-    elif kind is FilePattern and value.isprintable():
-        return FilePattern(value)
+    elif kind in (FilePattern, FilePath) and value.isprintable():
+        return kind(value)
+    elif kind is IpAddress:
+        return IpAddress(_ip_address(value))
     elif kind is Date and _is_day(value):
         return Date(value)
     elif kind is Address and ADDRESS.fullmatch(value) and 0 < int(value.rpartition(":")[2]) <= 65535:
         return Address(value)
     raise wrong
+
+
+def _ip_address(value: str) -> str:
+    import ipaddress  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+
+    wrong = ValueError(f"expected {describe(IpAddress)}")
+    try:
+        found = ipaddress.ip_address(value)
+    except ValueError:
+        raise wrong from None
+    if found.is_unspecified or found.is_multicast or "%" in value:
+        raise wrong
+    return str(found)
 
 
 def _is_day(value: str) -> bool:

@@ -69,7 +69,7 @@ def trusting(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     def trust(file: Path) -> None:
         context = ssl.create_default_context(cafile=file)
         context.sslsocket_class = bounded.BoundedTLSSocket
-        monkeypatch.setattr(bounded, "tls_context", lambda: context)
+        monkeypatch.setattr(bounded, "tls_context", lambda *_: context)
 
     return trust
 

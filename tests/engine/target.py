@@ -14,11 +14,13 @@ from typing import Any
 class Target:
     """An HTTP server that answers paths with what the test puts in `answers`, and counts what it is asked.
 
-    An answer is a JSON value, or a function that is given the request handler and writes what it likes.
+    An answer is a JSON value, or a function that is given the request handler and writes what it likes. `heads`
+    has such functions for HEAD.
     """
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
+        self.heads: dict[str, Callable[[Any], None]] = {}
         self.asked: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.lock = threading.Lock()
@@ -40,6 +42,9 @@ class Target:
                     self.reply(404, {"error": "no such path"})
                 else:
                     self.reply(200, answer)
+
+            def do_HEAD(self) -> None:
+                target.heads[self.path](self)
 
             def reply(self, code: int, content: object, **headers: str) -> None:
                 body = json.dumps(content).encode()
@@ -77,6 +82,7 @@ class Target:
             self.asked.clear()
             self.headers.clear()
             self.answers.clear()
+            self.heads.clear()
 
     def wait_for_requests(self, number: int, seconds: float = 30) -> None:
         """Return once `number` requests have arrived; TimeoutError says how many did."""

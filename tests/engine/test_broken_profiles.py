@@ -17,7 +17,9 @@ CASES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 PLANT = '''\
 """A system with a setting of every kind, and one with hardly any."""
 
-from healthgate import Address, Date, Duration, FilePattern, Secret, StreamUrl, System, Url, get
+from healthgate import (
+    Address, Date, Duration, FilePath, FilePattern, IpAddress, Secret, StreamUrl, System, Url, get,
+)
 
 
 class Boiler(System):
@@ -34,6 +36,8 @@ class Boiler(System):
     stream: StreamUrl | None = None
     journal: FilePattern | None = None
     since: Date | None = None
+    manual: FilePath | None = None
+    vantage: IpAddress | None = None
 
 
 class Kiln(System):

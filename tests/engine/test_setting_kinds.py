@@ -9,7 +9,7 @@ import pytest
 from healthgate.catalogue import Catalogue
 from healthgate.profile import ProfileError, read
 from healthgate.profile_schema import schema
-from healthgate.system import Date, FilePattern, StreamUrl, System, convert, describe
+from healthgate.system import Date, FilePath, FilePattern, IpAddress, StreamUrl, System, convert, describe
 
 
 class Boiler(System):
@@ -19,6 +19,8 @@ class Boiler(System):
     stream: StreamUrl | None = None
     journal: FilePattern | None = None
     since: Date | None = None
+    manual: FilePath | None = None
+    vantage: IpAddress | None = None
     streams: dict[str, StreamUrl] | None = None
 
 
@@ -35,6 +37,10 @@ CATALOGUE = Catalogue({"boiler": Boiler})
         (FilePattern, "logs/caf€ 7.log", "logs/caf€ 7.log"),
         (Date, "2026-03-02", "2026-03-02"),
         (Date, "2024-02-29", "2024-02-29"),
+        (FilePath, "/etc/boiler/[1] *.yaml", "/etc/boiler/[1] *.yaml"),
+        (IpAddress, "127.0.0.9", "127.0.0.9"),
+        (IpAddress, "::1", "::1"),
+        (IpAddress, "2001:DB8:0:0:0:0:0:7", "2001:db8::7"),
     ],
 )
 def test_a_value_of_the_kind_is_held_as_one(kind: type, written: str, held: str) -> None:
@@ -50,6 +56,9 @@ def test_a_value_of_the_kind_is_held_as_one(kind: type, written: str, held: str)
         *((StreamUrl, value) for value in ("http://boiler", "https://boiler", "boiler:8080", "ws://", "ws:boiler")),
         *((StreamUrl, value) for value in ("ws://boiler:0", "ws://boiler:99999", "ws://bo iler", "ws://kotël", "", 7)),
         *((FilePattern, value) for value in ("", " ", "a\nb", "a\0b", "\x1b[31m", 7, True, None, ["a"])),
+        *((FilePath, value) for value in ("", " ", "a\nb", "a\0b", 7, True, None, ["a"])),
+        *((IpAddress, value) for value in ("boiler", "127.0.0.9:80", "127.0.0.256", "127.1", "127.0.0.0/8", "[::1]")),
+        *((IpAddress, value) for value in ("0.0.0.0", "::", "224.0.0.1", "fe80::1%eth0", " 127.0.0.9", "", 7, None)),
         *((Date, value) for value in ("2026-02-29", "2026-13-01", "2026-3-2", "20260302", "2026-W10-1", "today")),
         *((Date, value) for value in ("", 7, None, "2026-03-02T00:00:00Z", " 2026-03-02")),
     ],
@@ -132,6 +141,8 @@ def test_settings_of_the_newer_kinds_are_filled_from_the_environment(tmp_path: P
         ({"time_scale": 0.5}, False),
         ({"time_scale": "60"}, False),
         ({"boiler": {"stream": "wss://boiler", "journal": "/var/log/x", "since": "2026-03-02"}}, True),
+        ({"boiler": {"manual": "/etc/x", "vantage": "127.0.0.9"}}, True),
+        ({"boiler": {"vantage": 7}}, False),
         ({"boiler": {"stream": 7}}, False),
         ({"boiler": {"since": 2026}}, False),
     ],

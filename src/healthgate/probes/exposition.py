@@ -577,9 +577,7 @@ class Exposition(Exchange):
         return Later(self)
 
     def requests(self, settings: Any) -> list[Request]:
-        secret = self.credential.make(settings) if self.credential else None
-        address, deadline, most = getattr(settings, self.url), settings.deadline, settings.body_limit
-        return [ExpositionRequest(self.id, self.method, address, self.path, secret, deadline, most)]
+        return [self.request(ExpositionRequest, settings)]
 
     def value(self, scene: Scene) -> Page:
         return page_of(scene.observation(self.id))

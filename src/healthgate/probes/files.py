@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from healthgate.facts import NoData
-from healthgate.probes.log import files_of, unreadable
+from healthgate.probes.log import files_of
+from healthgate.probes.whole import unreadable
 from healthgate.secret import Redactor, Secret
 from healthgate.source import Observation, Probe, Request, Scene
 from healthgate.system import FilePattern, System

@@ -5,7 +5,8 @@ import secrets
 import select
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from healthgate.facts import Facts, NoData
@@ -27,6 +28,12 @@ DEEPEST = 100
 HEADERS_BUDGET = 256_000
 """Bytes of status line and headers that are read, beside the body."""
 
+STRAY_WITHIN = 0.25
+"""Seconds that are waited, at most, for what must not follow the answer to a HEAD: its end is asked for."""
+
+STRAY = 65_536
+"""Bytes that are read, at most, of what must not follow the answer to a HEAD."""
+
 
 @dataclass(frozen=True)
 class Credential:
@@ -43,7 +50,11 @@ def bearer(setting: str) -> Credential:
 
 
 class Exchange(Probe):
-    """A request over HTTP to a system whose settings have an address under `url`, whatever the answer is read as."""
+    """A request over HTTP to a system whose settings have an address under `url`, whatever the answer is read as.
+
+    `source` names the setting with the address of this machine that it is made from, as from outside. `trust` names
+    the one with the file of certificates that are trusted instead of the machine's, where the profile sets it.
+    """
 
     def __init__(
         self,
@@ -55,6 +66,8 @@ class Exchange(Probe):
         alongside: Probe | None = None,
         method: str = "GET",
         url: str = "url",
+        source: str | None = None,
+        trust: str | None = None,
     ) -> None:
         if method not in METHODS:
             raise ValueError(f"a check may not send {method}; only {' and '.join(sorted(METHODS))} change nothing")
@@ -63,24 +76,40 @@ class Exchange(Probe):
         self.credential = credential
         self.method = method
         self.url = url
+        self.source = source
+        self.trust = trust
 
     @property
     def needs(self) -> tuple[str, ...]:
-        return (self.url, *(self.credential.needs if self.credential else ()))
+        source = (self.source,) if self.source else ()
+        return (self.url, *source, *(self.credential.needs if self.credential else ()))
 
     @property
     def id(self) -> str:
         """The name of this request within an environment."""
+        which = "" if self.url == "url" else f" {self.url.removesuffix('_url')}"
         who = f" ({self.credential.label})" if self.credential else ""
-        return f"{self.system.name} {self.method} {self.path}{who}"
+        whence = f" from {self.source.removesuffix('_address')}" if self.source else ""
+        return f"{self.system.name}{which} {self.method} {self.path}{who}{whence}"
 
     def ids(self, settings: System) -> list[str]:  # noqa: ARG002
         return [self.id]
 
+    def request(self, kind: type["HttpRequest"], settings: Any) -> "HttpRequest":
+        """Return the one request that is made with these settings, to be read as `kind` reads it."""
+        secret = self.credential.make(settings) if self.credential else None
+        address, deadline, most = getattr(settings, self.url), settings.deadline, settings.body_limit
+        source = getattr(settings, self.source) if self.source else ""
+        trust = getattr(settings, self.trust, None) if self.trust else None
+        return kind(
+            self.id, self.method, address, self.path, secret, deadline, most, source=source, trust=str(trust or "")
+        )
+
     def where(self, systems: Mapping[str, System]) -> str:
-        url = getattr(self.settings(systems), self.url, "")
+        settings = self.settings(systems)
         who = f" as {self.credential.label}" if self.credential else ""
-        return f"{self.method} {url}{self.path}{who}"
+        whence = f" from {getattr(settings, self.source)}" if self.source else ""
+        return f"{self.method} {getattr(settings, self.url)}{self.path}{who}{whence}"
 
     @property
     def outcome(self) -> Source:
@@ -92,9 +121,7 @@ class HttpProbe(Exchange):
     """A GET (or HEAD) of one path of a system, answered with JSON."""
 
     def requests(self, settings: Any) -> list[Request]:
-        secret = self.credential.make(settings) if self.credential else None
-        address, deadline, most = getattr(settings, self.url), settings.deadline, settings.body_limit
-        return [HttpRequest(self.id, self.method, address, self.path, secret, deadline, most)]
+        return [self.request(HttpRequest, settings)]
 
     def value(self, scene: Scene) -> "Answer":
         answer = Answer(scene.observation(self.id))
@@ -117,9 +144,46 @@ def get(
     credential: Credential | None = None,
     proven_by: str | None = None,
     alongside: Probe | None = None,
+    url: str = "url",
+    source: str | None = None,
+    trust: str | None = None,
 ) -> HttpProbe:
-    """Return a GET of `path`; `proven_by` and `alongside` as for every Probe."""
-    return HttpProbe(system, path, credential=credential, proven_by=proven_by, alongside=alongside)
+    """Return a GET of `path`; `proven_by` and `alongside` as for every Probe, the others as for every Exchange."""
+    return HttpProbe(
+        system,
+        path,
+        credential=credential,
+        proven_by=proven_by,
+        alongside=alongside,
+        url=url,
+        source=source,
+        trust=trust,
+    )
+
+
+def head(
+    system: type[System],
+    path: str,
+    *,
+    credential: Credential | None = None,
+    proven_by: str | None = None,
+    alongside: Probe | None = None,
+    url: str = "url",
+    source: str | None = None,
+    trust: str | None = None,
+) -> HttpProbe:
+    """Return a HEAD of `path`, as `get` returns a GET: status and headers; `length` of its Answer should be 0."""
+    return HttpProbe(
+        system,
+        path,
+        credential=credential,
+        proven_by=proven_by,
+        alongside=alongside,
+        method="HEAD",
+        url=url,
+        source=source,
+        trust=trust,
+    )
 
 
 class Outcome(Derived):
@@ -146,6 +210,7 @@ class Answer:
         self.at = observation.at
         self.name = observation.id
         self.facts = observation.facts
+        self.bytes = observation.bytes
 
     @property
     def code(self) -> int:
@@ -153,6 +218,23 @@ class Answer:
         if "code" not in self.facts:
             raise NoData(self.error)
         return int(self.facts["code"])
+
+    @property
+    def content_type(self) -> str:
+        """The whole Content-Type header, empty where there is none; NoData if there was no answer."""
+        _ = self.code
+        return str(self.facts.get("content_type", ""))
+
+    @property
+    def type(self) -> str:
+        """The Content-Type without its parameters, in small letters."""
+        return media_type(self.content_type)
+
+    @property
+    def length(self) -> int:
+        """How many bytes of a body came; NoData if there was no answer."""
+        _ = self.code
+        return self.bytes
 
     @property
     def request_id(self) -> str:
@@ -191,7 +273,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """One request with everything it needs; times in seconds, `body_limit` in bytes."""
+    """One request with everything it needs; times in seconds, `body_limit` in bytes.
+
+    `source` is the address it is made from, `trust` the path of the certificates to trust; empty: as usual here.
+    """
 
     id: str
     method: str
@@ -200,6 +285,8 @@ class HttpRequest:
     secret: Secret | None
     deadline: float
     body_limit: int
+    source: str = field(default="", kw_only=True)
+    trust: str = field(default="", kw_only=True)
 
     accept: ClassVar[str] = "application/json"
 
@@ -229,7 +316,7 @@ class HttpRequest:
         began = time.monotonic()
         opened, received = 0, 0
         facts: dict[str, Any] = {}
-        if connection is not None and _has_something_to_say(connection):
+        if connection is not None and (connection.opened_for != self._terms or _has_something_to_say(connection)):
             _close(connection)  # it was closed meanwhile, or what comes is no answer to what is asked next
             connection = None
         reused = connection is not None
@@ -240,7 +327,7 @@ class HttpRequest:
                     connection = self._open(began)
                 else:
                     connection.sock.bound(self._left(began), self.body_limit + HEADERS_BUDGET)
-                facts, received = self._exchange(connection, redactor)
+                facts, received = self._exchange(connection, redactor, began)
                 status, error = "answered", None
                 if received > self.body_limit:
                     status, error = "oversized", f"the answer is larger than {self.body_limit} bytes"
@@ -260,6 +347,10 @@ class HttpRequest:
         seen = Observation(self.id, status, time.time(), round(elapsed, 3), received, error, facts, opened)
         return seen, connection
 
+    @property
+    def _terms(self) -> tuple[str, str]:
+        return self.source, self.trust
+
     def _left(self, began: float) -> float:
         return max(0.001, self.deadline - (time.monotonic() - began))
 
@@ -271,20 +362,22 @@ class HttpRequest:
         scheme, _, rest = self.host.partition("://")
         host, port = bounded.host_and_port(rest, 443 if scheme == "https" else 80)
         budget = self.body_limit + HEADERS_BUDGET
-        sock: Any = bounded.connect(host, port, self._left(began), budget)
+        context = bounded.tls_context(self.trust) if scheme == "https" else None
+        sock: Any = bounded.connect(host, port, self._left(began), budget, self.source)
         if scheme == "https":
-            connection: Any = http.client.HTTPSConnection(host, port, context=bounded.tls_context())
+            connection: Any = http.client.HTTPSConnection(host, port, context=context)
             try:
-                sock = bounded.secured(sock, host)
+                sock = bounded.secured(sock, host, self.trust)
             except BaseException:
                 sock.close()
                 raise
         else:
             connection = http.client.HTTPConnection(host, port)
         connection.sock = sock
+        connection.opened_for = self._terms
         return connection
 
-    def _exchange(self, connection: Any, redactor: Redactor) -> tuple[dict[str, Any], int]:
+    def _exchange(self, connection: Any, redactor: Redactor, began: float) -> tuple[dict[str, Any], int]:
         import http.client  # noqa: PLC0415
 
         request_id = secrets.token_hex(8)
@@ -294,25 +387,40 @@ class HttpRequest:
             "User-Agent": f"healthgate/{__version__}",
             "X-Request-Id": request_id,
         }
+        if self.method == "HEAD":
+            headers["Connection"] = "close"  # so that what comes after the headers ends
         if self.secret is not None:
             headers["Authorization"] = f"Bearer {self.secret.reveal()}"
         base = self.url.partition("://")[2].partition("/")[2]
+        sock = connection.sock
         connection.request(self.method, (f"/{base}" if base else "") + self.target(), headers=headers)
         response = connection.getresponse()
-        kind = media_type(redactor.text(response.getheader("Content-Type") or "text/plain"))
-        facts = {"code": response.status, "type": kind, "request_id": request_id}
+        # http.client takes the end of the connection for the end of the headers: half an answer looks like an empty one
+        if sock.ended:
+            raise http.client.IncompleteRead(b"", response.length)
+        content_type = redactor.text(response.getheader("Content-Type") or "")
+        facts = {
+            "code": response.status,
+            "type": media_type(content_type or "text/plain"),
+            "content_type": printable(content_type, 100),
+            "request_id": request_id,
+        }
         if location := response.getheader("Location"):
             facts["location"] = printable(redactor.text(location), 80)
+        if self.method == "HEAD":
+            with response:
+                stray = _stray(sock, response.fp, self._left(began))
+            connection.close()
+            return facts | {"flaw": "the answer to a HEAD has no body to read"}, stray
         declared = response.getheader("Content-Length") or ""
-        if declared.isdigit() and int(declared) > self.body_limit and self.method != "HEAD":
+        if declared.isdigit() and int(declared) > self.body_limit:
             connection.close()
             return facts, int(declared)
         body = response.read(self.body_limit + 1)
         if len(body) > self.body_limit:
             connection.close()
             return facts, len(body)
-        # http.client takes the end of the connection for the end of the headers: half an answer looks like an empty one
-        bodiless = self.method == "HEAD" or response.status in {204, 304}
+        bodiless = response.status in {204, 304}
         cut_off = response.length is None and not response.chunked and not body and not bodiless
         if response.length or cut_off:
             raise http.client.IncompleteRead(body, response.length)
@@ -385,6 +493,16 @@ def _has_something_to_say(connection: Any) -> bool:
     listener = select.poll()
     listener.register(connection.sock, select.POLLIN)
     return bool(listener.poll(0))
+
+
+def _stray(sock: Any, stream: Any, left: float) -> int:
+    """Return how many bytes follow headers that should be all there is."""
+    sock.bound(min(STRAY_WITHIN, left), STRAY + HEADERS_BUDGET)
+    found = 0
+    with suppress(OSError):
+        while found < STRAY and (piece := stream.read1(STRAY - found)):
+            found += len(piece)
+    return found
 
 
 def _close(connection: Any) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from healthgate.duration import spoken
 from healthgate.facts import NoData, iso_moment
 from healthgate.printable import printable
+from healthgate.probes.whole import unreadable
 from healthgate.secret import Redactor, Secret
 from healthgate.source import Observation, Probe, Request, Scene
 from healthgate.system import FilePattern, System
@@ -208,16 +209,6 @@ class LogRequest:
         facts = redactor.content(reading.facts()) if status == "answered" else {}
         elapsed = round((time.monotonic() - began) * 1000, 3)
         return Observation(self.id, status, time.time(), elapsed, reading.taken, error, facts), None
-
-
-def unreadable(problem: OSError, pattern: str) -> tuple[str, str]:
-    """Return one word and one phrase for why files could not be read."""
-    path = printable(problem.filename or pattern, 200)
-    if isinstance(problem, FileNotFoundError):
-        return "missing", f"there is no file {path}"
-    if isinstance(problem, PermissionError):
-        return "forbidden", f"{path} may not be read by this user"
-    return "unreadable", f"{path} cannot be read: {printable(problem.strerror or problem)}"
 
 
 def files_of(pattern: str) -> list[Path]:
