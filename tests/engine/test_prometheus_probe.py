@@ -27,6 +27,7 @@ class Works(System):
 
 
 ASKED = Prometheus(Works)
+EXPLAINED = Prometheus(Works, explained_by="works.prometheus")
 UP = ASKED.query("up")
 
 
@@ -227,6 +228,14 @@ def test_configuration_and_flags_are_read_and_hold_no_secret(prometheus: Server)
     assert read(prometheus.url, ASKED.status("runtimeinfo")).boolean("reloadConfigSuccess")
 
 
+def test_its_own_page_tells_what_the_apis_do_not(prometheus: Server) -> None:
+    """At the same address."""
+    assert read(prometheus.url, ASKED.page["prometheus_config_last_reload_successful"]) == 1
+    assert read(prometheus.url, ASKED.page.kind("prometheus_config_last_reload_successful")) == "gauge"
+    assert ASKED.page is ASKED.page
+    assert ASKED.page.id == "works prometheus GET /metrics"
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("0s", 0), ("0", 0), ("500ms", 0.5), ("1h30m", 5400), ("30d", 2_592_000), ("1y2w", 32_745_600), ("1m5ms", 60.005)],
@@ -305,6 +314,37 @@ def test_an_answer_that_is_not_whole_is_no_data(hostile: Callable[..., Hostile],
     assert reason in str(nothing.value)
 
 
+NO_PROMETHEUS = {
+    what for what in UNBELIEVED if what.startswith(("a page", "the way", "something", "a list", "no JSON"))
+}
+NO_PROMETHEUS |= {"too much", "silence"}
+
+
+@pytest.mark.parametrize("what", UNBELIEVED)
+def test_only_where_no_prometheus_answers_another_check_explains_it(hostile: Callable[..., Hostile], what: str) -> None:
+    """One that refuses, warns, or lacks the series is there: that is a finding of its own."""
+    behave, reason = UNBELIEVED[what]
+    with pytest.raises(NoData) as nothing:
+        read(hostile(behave).url, EXPLAINED.query("up").number)
+    assert reason in str(nothing.value)
+    assert nothing.value.explained_by == ("works.prometheus" if what in NO_PROMETHEUS else None)
+
+
+def test_a_page_that_is_none_is_explained_as_well(hostile: Callable[..., Hostile]) -> None:
+    """Nobody there, a login page, half a page; a series that is not on it is not."""
+    half = told(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\na 1")
+    whole = told(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\na 1\n")
+    urls = [f"http://127.0.0.1:{closed_port()}", hostile(answered(b"<html>", 200, "text/html")).url, hostile(half).url]
+    for url in urls:
+        with pytest.raises(NoData) as nothing:
+            read(url, EXPLAINED.page["a"])
+        assert nothing.value.explained_by == "works.prometheus"
+    assert read(urls[2], EXPLAINED.page.sound).value is False
+    with pytest.raises(NoData, match="b is missing") as nothing:
+        read(hostile(whole).url, EXPLAINED.page["b"])
+    assert nothing.value.explained_by is None
+
+
 def test_information_is_no_warning(hostile: Callable[..., Hostile]) -> None:
     """Such as that a name does not end as those of counters do."""
     assert read(hostile(answered({**vector(ONE), "infos": ["not a counter"]})).url, UP.number) == 1
@@ -375,7 +415,10 @@ def test_a_token_is_sent_where_there_is_one(target: Target) -> None:
 
     assert read(target.url, UP.number, TOKEN) == 1
     assert read(target.url, UP.number) == 1
-    assert [headers.get("Authorization") for headers in target.headers] == [f"Bearer {TOKEN}", None]
+    for token in (TOKEN, None):
+        with pytest.raises(NoData, match="it answered 404, not 200"):
+            read(target.url, ASKED.page["a"], token)
+    assert [headers.get("Authorization") for headers in target.headers] == [f"Bearer {TOKEN}", None] * 2
 
 
 def test_one_expression_is_one_request_and_an_address_that_is_not_set_leaves_it_out() -> None:
@@ -421,3 +464,41 @@ def test_checks_read_a_prometheus_as_they_read_anything(project: Project, promet
     assert (run.code, run.states) == (1, expected), run.text
     assert run.results["run"]["requests"] == 3
     assert TOKEN not in run.text
+
+
+DEAD = '''\
+"""What a Prometheus says of the boiler, and whether it is there."""
+
+from checks.boiler import Boiler
+from healthgate import Prometheus, below, check, equals, measure
+
+SERVER = Prometheus(Boiler, url="url", explained_by="boiler.scraped")
+TOLD = dict(cause="c", action="a", runbook="r", name="n")
+
+
+@measure(SERVER.targets)
+def scraped(targets):
+    """Whether the boiler is scraped."""
+    return targets.one(job="boiler").up
+
+
+@check("boiler.scraped", scraped, stays=equals(True), **TOLD)
+@check("boiler.depth", SERVER.query("depth").number, stays=below(100), **TOLD)
+@check("boiler.reload", SERVER.page["prometheus_config_last_reload_successful"], stays=equals(1), **TOLD)
+def test_depth(verdict):
+    """It is not deep."""
+    assert verdict.healthy, verdict
+'''
+
+
+def test_one_dead_prometheus_is_one_finding(project: Project) -> None:
+    project.write("checks/boiler/test_boiler.py", DEAD)
+    project.environment("works", boiler={"url": f"http://127.0.0.1:{closed_port()}"})
+    run = project.check()
+
+    assert (run.code, run.states) == (
+        11,
+        {"boiler.scraped": "unknown", "boiler.depth": "blocked", "boiler.reload": "blocked"},
+    ), run.text
+    found = {one["id"]: one["blocked_by"] for one in run.results["checks"]}
+    assert found == {"boiler.scraped": None, "boiler.depth": "boiler.scraped", "boiler.reload": "boiler.scraped"}

@@ -8,7 +8,7 @@ import functools
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 from healthgate.duration import seconds, spoken
 from healthgate.facts import Facts, NoData, iso_moment
 from healthgate.printable import printable
+from healthgate.probes.exposition import Exposition, ExpositionRequest, Page
 from healthgate.probes.http import Answer, HttpRequest
 from healthgate.source import Observation, Probe, Request, Scene, Source
 from healthgate.system import System
@@ -48,7 +49,8 @@ class Prometheus:
     """A Prometheus named by a setting of a system: `url` and, where one is set, `token` (sent as bearer).
 
     Each method returns a probe; the same expression asked for twice is one request. `proven_by` is the check that
-    says whether the server answers.
+    says whether the server answers. `explained_by` is the one that tells best that it cannot be reached, or that what
+    answers is no Prometheus: what has no data for that is blocked by it, so that one dead server is one incident.
     """
 
     def __init__(
@@ -58,11 +60,13 @@ class Prometheus:
         url: str = "prometheus_url",
         token: str = "prometheus_token",  # noqa: S107 (the name of a setting)
         proven_by: str | None = None,
+        explained_by: str | None = None,
     ) -> None:
         self.system = system
         self.url = url
         self.token = token
         self.proven_by = proven_by
+        self.explained_by = explained_by
         self._queries: dict[str, Query] = {}
         self._ranges: dict[tuple[str, ...], Range | Raw] = {}
         self._states: dict[str, Status] = {}
@@ -113,6 +117,11 @@ class Prometheus:
         """What it is configured with: Configuration."""
         return ConfigurationProbe(self, "configuration", "/api/v1/status/config")
 
+    @functools.cached_property
+    def page(self) -> "OwnPage":
+        """Its own metrics page: an Exposition, for what only that tells."""
+        return OwnPage(self)
+
     def status(self, name: str) -> "Status":
         """Return what `/api/v1/status/NAME` tells (flags, runtimeinfo, buildinfo, tsdb), as Facts."""
         return self._states.setdefault(name, Status(self, name, f"/api/v1/status/{quote(name)}"))
@@ -157,21 +166,45 @@ class Api(Probe):
 
     def data(self, scene: Scene) -> Facts:
         """Return the `data` of a whole answer."""
-        return data_of(self.observed(scene))
+        return data_of(self.observed(scene), self.server.explained_by)
 
 
-def data_of(observation: Observation) -> Facts:
-    """Return the `data` of an answer; NoData where it was refused, is partial, or is none of a Prometheus."""
+class OwnPage(Exposition):
+    """The metrics page of a Prometheus itself."""
+
+    def __init__(self, server: Prometheus) -> None:
+        super().__init__(server.system, "/metrics", url=server.url, proven_by=server.proven_by)
+        self.server = server
+
+    def requests(self, settings: Any) -> list[Request]:
+        request = self.request(ExpositionRequest, settings)
+        return [replace(request, secret=getattr(settings, self.server.token, None))]
+
+    def value(self, scene: Scene) -> Page:
+        try:
+            return super().value(scene)
+        except NoData as nothing:
+            raise type(nothing)(str(nothing), nothing.explained_by or self.server.explained_by) from None
+
+
+def data_of(observation: Observation, explained_by: str | None = None) -> Facts:
+    """Return the `data` of an answer; NoData where it was refused, is partial, or is none of a Prometheus.
+
+    `explained_by` is told where there is no answer of a Prometheus at all, not where one refuses or is partial.
+    """
     answer = Answer(observation)
     if answer.status != "answered":
-        raise NoData(answer.error)
+        raise NoData(answer.error, explained_by)
     content = answer.content
     if isinstance(content, dict) and content.get("status") == "error":
         kind, text = (printable(content.get(key, ""), 200) for key in ("errorType", "error"))
         raise NoData(f"Prometheus answered {answer.code} and {kind}: {text}")
-    facts = answer.body()
+    try:
+        facts = answer.body()
+    except NoData as nothing:
+        raise NoData(str(nothing), explained_by) from None
     if not isinstance(content, dict) or content.get("status") != "success":
-        raise NoData("the answer is JSON, but none of a Prometheus: its status is not success")
+        raise NoData("the answer is JSON, but none of a Prometheus: its status is not success", explained_by)
     if warnings := content.get("warnings"):
         first = warnings[0] if isinstance(warnings, list) else warnings
         raise NoData(f"Prometheus warns that the answer may be partial: {printable(first, 200)}")
