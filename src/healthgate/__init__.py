@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         seconds,
         shown,
     )
-    from healthgate.probes.exposition import Exposition, Growth, Page, fallen, growth
+    from healthgate.probes.counted import counter, falling, together
+    from healthgate.probes.exposition import Exposition, Page, fallen, growth
     from healthgate.probes.files import FileFact, Files, Listing
     from healthgate.probes.http import Answer, Credential, bearer, get, head
     from healthgate.probes.log import Line, Log, LogLines
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from healthgate.secret import Secret
     from healthgate.source import TIME_SCALE, FromProfile, Later, Measured, Observation, Source, measure
     from healthgate.system import Address, Date, Duration, FilePath, FilePattern, IpAddress, StreamUrl, System, Url
+    from healthgate.tally import Growth
 
 __all__ = [
     "TIME_SCALE",
@@ -98,10 +100,12 @@ __all__ = [
     "bearer",
     "below",
     "check",
+    "counter",
     "each",
     "equals",
     "exactly",
     "fallen",
+    "falling",
     "get",
     "growth",
     "head",
@@ -116,6 +120,7 @@ __all__ = [
     "reaching",
     "seconds",
     "shown",
+    "together",
 ]
 
 _HOMES = {
@@ -125,7 +130,8 @@ _HOMES = {
         "Limit", "Tier", "Unit", "above", "at_least", "at_most", "bare", "below", "equals", "exactly",
         "lasting", "megabytes", "ms", "none", "over", "percent", "reaching", "seconds", "shown",
     ),
-    "probes.exposition": ("Exposition", "Growth", "Page", "fallen", "growth"),
+    "probes.counted": ("counter", "falling", "together"),
+    "probes.exposition": ("Exposition", "Page", "fallen", "growth"),
     "probes.files": ("FileFact", "Files", "Listing"),
     "probes.http": ("Answer", "Credential", "bearer", "get", "head"),
     "probes.log": ("Line", "Log", "LogLines"),
@@ -139,6 +145,7 @@ _HOMES = {
     "system": (
         "Address", "Date", "Duration", "FilePath", "FilePattern", "IpAddress", "StreamUrl", "System", "Url",
     ),
+    "tally": ("Growth",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,19 +1,22 @@
 """What runs before this one found: one SQLite file that any number of runs may read and write at the same time.
 
-It holds no text from a server: ids, states, numbers and times. What is wrong with the file never costs a verdict: a
-file that is no history is set aside under another name and a new one is begun, and both are said.
+It holds no text from a server: ids, states, numbers and times, and counters under the names that checks give them.
+What is wrong with the file never costs a verdict: a file that is no history is set aside under another name and a new
+one is begun, and both are said.
 """
 
 import math
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
 from healthgate.past import Look, Past
 from healthgate.state import State
+from healthgate.tally import JUMP, Tally
 from healthgate.verdict import Verdict
 
 SCHEMA = 1
@@ -52,6 +55,30 @@ TABLES = (
     ) WITHOUT ROWID
     """,
 )
+
+COUNTERS = (
+    """
+    CREATE TABLE IF NOT EXISTS counter (
+        number INTEGER PRIMARY KEY, environment TEXT NOT NULL, name TEXT NOT NULL,
+        seen REAL NOT NULL, looks INTEGER NOT NULL,
+        UNIQUE (environment, name)
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS tally (
+        counter INTEGER NOT NULL, at REAL NOT NULL, value REAL NOT NULL, started REAL, series INTEGER NOT NULL,
+        took REAL NOT NULL, told REAL, machine INTEGER NOT NULL, booted REAL,
+        PRIMARY KEY (counter, at)
+    ) WITHOUT ROWID
+    """,
+)
+"""Made where they are missing: files of the same schema that are older have none."""
+
+MOST_TALLIES = 200
+"""Looks at a counter that one run is told of: of more, some between the oldest and the newest are left out."""
+
+DRIFT = 0.001
+"""Seconds a second by which the clocks of a machine may drift apart while one of them is being corrected."""
 
 
 class HistoryError(Exception):
@@ -134,21 +161,66 @@ class History:
                 found[environment, check] = Past(told, _state(state), since)
         return MappingProxyType(found)
 
-    def record(self, verdicts: Iterable[Verdict], at: float) -> None:
-        """Keep what a run found; `at` stands in for the time of a verdict without one. HistoryError if it cannot."""
+    def tallies(self, environment: str, back: Mapping[str, float]) -> Mapping[str, Sequence[Tally]]:
+        """Return the looks at counters, by what names them, as many seconds back as `back` says, the oldest first.
+
+        Looks of this machine from before its clock was set are left out: their moments are of another clock. What
+        cannot be read is not there: whoever writes next will tell why.
+        """
+        try:
+            return {name: found for name, since in back.items() if (found := self._tallies(environment, name, since))}
+        except sqlite3.Error:
+            return {}
+
+    def _tallies(self, environment: str, name: str, back: float) -> list[Tally]:
+        now = time.time()
+        rows = self.connection.execute(
+            "SELECT at, value, started, series, took, told, machine, booted FROM tally WHERE counter = "
+            "(SELECT number FROM counter WHERE environment = ? AND name = ?) AND at BETWEEN ? AND ? ORDER BY at",
+            (environment, name, now - back, now),
+        ).fetchall()
+        booted = now - time.monotonic()
+        found = [
+            Tally(at, *told)
+            for at, *told, machine, began in rows
+            if began is None or machine != _machine() or abs(began - booted) <= JUMP + DRIFT * (now - at)
+        ]
+        step = -(-len(found) // MOST_TALLIES)
+        return [found[0], *found[:0:-step][::-1]] if found else []
+
+    def record(
+        self,
+        verdicts: Iterable[Verdict],
+        at: float,
+        counters: Mapping[str, Mapping[str, Sequence[Tally]]] = MappingProxyType({}),
+    ) -> None:
+        """Keep what a run found; `at` stands in for the time of a verdict without one. HistoryError if it cannot.
+
+        `counters` has the looks at counters, by environment and what names them.
+        """
         told = list(verdicts)
         try:
-            self._record_all(told, at)
+            self._record_all(told, at, counters)
         except HistoryError as error:
             if not isinstance(error.__context__, sqlite3.DatabaseError):
                 raise
             self.connection = self._begun_anew(error.__context__)
-            self._record_all(told, at)
+            self._record_all(told, at, counters)
 
-    def _record_all(self, verdicts: list[Verdict], at: float) -> None:
+    def _record_all(
+        self, verdicts: list[Verdict], at: float, counters: Mapping[str, Mapping[str, Sequence[Tally]]]
+    ) -> None:
         with self.writing() as connection:
             for verdict in verdicts:
                 self._record(connection, verdict, verdict.observed_at or at)
+            for environment, several in counters.items():
+                for name, looks in several.items():
+                    if looks:
+                        self._count(connection, environment, name, looks)
+            old = connection.execute("SELECT number FROM counter WHERE seen < ?", (time.time() - FORGOTTEN,)).fetchall()
+            for (number,) in old:
+                connection.execute("DELETE FROM tally WHERE counter = ?", (number,))
+                connection.execute("DELETE FROM counter WHERE number = ?", (number,))
             forgotten = connection.execute(
                 "SELECT number FROM series WHERE seen < ?", (time.time() - FORGOTTEN,)
             ).fetchall()
@@ -184,6 +256,33 @@ class History:
             )
             connection.execute("UPDATE series SET looks = ? WHERE number = ?", (KEPT, number))
 
+    def _count(self, connection: sqlite3.Connection, environment: str, name: str, looks: Sequence[Tally]) -> None:
+        number, kept = connection.execute(
+            """
+            INSERT INTO counter (environment, name, seen, looks) VALUES (?, ?, ?, ?)
+            ON CONFLICT (environment, name) DO UPDATE SET
+                seen = max(seen, excluded.seen), looks = looks + excluded.looks
+            RETURNING number, looks
+            """,
+            (environment, name, max(one.at for one in looks), len(looks)),
+        ).fetchone()
+        machine = _machine()
+        connection.executemany(
+            "INSERT OR REPLACE INTO tally VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (number, t.at, t.value, t.started, t.series, t.took, t.told, machine,
+                 None if t.clock is None else t.at - t.clock)
+                for t in looks
+            ],
+        )  # fmt: skip
+        if kept > KEPT + SPARE:
+            connection.execute(
+                "DELETE FROM tally WHERE counter = ? AND at < "
+                "(SELECT at FROM tally WHERE counter = ? ORDER BY at DESC LIMIT 1 OFFSET ?)",
+                (number, number, KEPT - 1),
+            )
+            connection.execute("UPDATE counter SET looks = ? WHERE number = ?", (KEPT, number))
+
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None, check_same_thread=False)
         try:
@@ -193,14 +292,21 @@ class History:
                 if self._version(connection) == 0:
                     if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
                         raise HistoryError(f"{self.path} is a database of something else; name another file")
-                    for statement in (*TABLES, f"PRAGMA user_version = {SCHEMA}"):
+                    for statement in (*TABLES, *COUNTERS, f"PRAGMA user_version = {SCHEMA}"):
                         connection.execute(statement)
                 connection.execute("COMMIT")
             with suppress(sqlite3.OperationalError):  # another run is switching it on, or it is on
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'tally'").fetchone() == (0,):
+                connection.execute("BEGIN IMMEDIATE")
+                for statement in COUNTERS:
+                    connection.execute(statement)
+                connection.execute("COMMIT")
             connection.execute("SELECT number, looks FROM series LIMIT 1").fetchone()
             connection.execute("SELECT series, value FROM look LIMIT 1").fetchone()
+            connection.execute("SELECT number, looks FROM counter LIMIT 1").fetchone()
+            connection.execute("SELECT counter, booted FROM tally LIMIT 1").fetchone()
         except BaseException:
             connection.close()
             raise
@@ -235,6 +341,15 @@ class History:
         except OSError as error:
             raise HistoryError(f"{self.path} is no history ({why}) and cannot be set aside: {error.strerror}") from None
         self.notes.append(f"history: {self.path} was no history ({why}); it is now {aside.name}, and a new one begins")
+
+
+@lru_cache(maxsize=1)
+def _machine() -> int:
+    """Return a number for this machine since it was started, whose clocks go together; 0 where it has none."""
+    try:
+        return int(Path("/proc/sys/kernel/random/boot_id").read_text().replace("-", "")[:12], 16)
+    except (OSError, ValueError):
+        return 0
 
 
 def _is_no_history(error: sqlite3.DatabaseError) -> bool:

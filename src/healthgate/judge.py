@@ -12,7 +12,7 @@ from healthgate.nearest import hint
 from healthgate.past import Past
 from healthgate.printable import printable
 from healthgate.profile import Profile
-from healthgate.source import AGAIN, Later, Measured, Observation, Scene
+from healthgate.source import AGAIN, Later, LookBack, Measured, Observation, Scene
 from healthgate.state import WORST_FIRST, Floor, State
 from healthgate.verdict import Verdict
 from healthgate.window import Sample, held, interval, missing
@@ -122,7 +122,7 @@ class Judge:
     def _explained(self, check: Check, nothing: NoData) -> Verdict | None:
         """Return the verdict where another check says why there is nothing to read; None if none does."""
         explanation = self.checks.get(nothing.explained_by or "")
-        if explanation is None or explanation.id == check.id or not self._was_made(explanation, ""):
+        if explanation is None or explanation.id == check.id or not self._was_made_whole(explanation):
             return None  # what it rests on was not asked in this run: it would blame what nobody looked at
         root = self.verdict(explanation.id)
         in_a_circle = root.id == check.id or any(name == check.id for name, _ in root.roots)
@@ -224,9 +224,18 @@ class Judge:
     def _was_made(self, check: Check, mark: str) -> bool:
         return any(name + mark in self.scene.observations for name in self._request_ids(check))
 
+    def _was_made_whole(self, check: Check) -> bool:
+        """Whether this run asked for all that a check reads; a look that earlier runs made needless is not missed."""
+        systems = self.scene.systems
+        probes = [probe for probe in check.probes(systems) if not isinstance(probe, LookBack)]
+        return bool(probes) and all(
+            name in self.scene.observations for probe in probes for name in probe.ids(systems[probe.system.name])
+        )
+
     def _request_ids(self, check: Check) -> list[str]:
         systems = self.scene.systems
-        return [name for probe in check.probes(systems) for name in probe.ids(systems[probe.system.name])]
+        named = (name for probe in check.probes(systems) for name in probe.ids(systems[probe.system.name]))
+        return list(dict.fromkeys(named))
 
     def _attempt(self, check: Check, scene: Scene, taken: Sequence[Sample] = ()) -> Verdict:
         limit = self.profile.limit_of(check.id, check.stays)

@@ -1,8 +1,11 @@
 """What runs before this one found of one check in one environment."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from healthgate.state import State
+from healthgate.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -25,3 +28,14 @@ class Past:
     def since_when(self, state: State, at: float) -> float:
         """Return since when the check is in `state`, which it was seen in at `at`."""
         return self.since if self.since is not None and self.state is state else at
+
+
+class Counters(Protocol):
+    """Where counters are kept as earlier runs saw them."""
+
+    def tallies(self, environment: str, back: Mapping[str, float]) -> Mapping[str, Sequence[Tally]]:
+        """Return the looks at counters, by what names them, as many seconds back as `back` says, the oldest first.
+
+        What cannot be read is not there: whoever writes next will tell why.
+        """
+        ...

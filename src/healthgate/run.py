@@ -17,17 +17,18 @@ from healthgate.facts import NoData
 from healthgate.judge import DISAGREED, Judge, attempt_mark, sample_mark
 from healthgate.launch import LaunchError, launched
 from healthgate.observe import Observer, Task
-from healthgate.past import Past
+from healthgate.past import Counters, Past
 from healthgate.plan import Plan, plan
 from healthgate.profile import Profile, ProfileError
 from healthgate.samples import EARLIER, Samples
 from healthgate.secret import Redactor, Secret
 from healthgate.snapshot import Snapshot
-from healthgate.source import Later, Probe, Repeated, Scene
+from healthgate.source import Absent, Later, LookBack, Probe, Repeated, Scene, looks_at
 from healthgate.state import Floor
 from healthgate.system import System
+from healthgate.tally import LATE, Tally
 from healthgate.verdict import Verdict
-from healthgate.window import Sample
+from healthgate.window import Sample, reach
 
 Progress = Callable[[int, int], None]
 
@@ -54,7 +55,7 @@ class Run:
     `apart` is the seconds after which a rate or a counter is looked at again; less where `sample` is less.
     `folder` is where several processes of one run share what was seen (None: there is only this one).
     `runbooks` says where a runbook stands, with its name as `{name}`. `past` is what runs before this one found, by
-    environment and check id; None where no history is kept.
+    environment and check id, and `counters` is where they left what counters were; None where no history is kept.
     """
 
     root: Path
@@ -69,8 +70,10 @@ class Run:
     redactor: Redactor = field(default_factory=Redactor)
     snapshot: Snapshot | None = None
     apart: float = SECOND_LOOK
+    counters: Counters | None = None
     judges: dict[str, Judge] = field(default_factory=dict)
     _remembered: dict[str, Mapping[str, Sequence[Sample]]] = field(default_factory=dict)
+    _counted: dict[str, dict[tuple[str, str, float], Tally | NoData]] = field(default_factory=dict)
 
     def floor_of(self, environment: str) -> Floor:
         """Return the floor an environment is judged at: the run's, else the profile's, else objective."""
@@ -167,7 +170,8 @@ class Run:
             self.redactor.learn(profile.secrets())
             plans[name] = plan(checks, self.catalogue, profile.systems)
             snapshot.remember_settings(name, profile.systems)
-        tasks = [task for name, wanted in plans.items() for task in self._tasks(name, wanted)]
+            self._look_back(name, plans[name], snapshot)
+        tasks = [task for name, wanted in plans.items() for task in self._tasks(name, wanted, snapshot)]
         observer.run(tasks)
         self._keep(tasks, snapshot)
         for number in range(2, 1 + max((c.attempts for p in plans.values() for c in p.checks.values()), default=1)):
@@ -177,6 +181,44 @@ class Run:
             observer.run(again)
             self._keep(again, snapshot)
         self._watch(selected, observer, snapshot)
+
+    def _look_back(self, environment: str, wanted: Plan, snapshot: Snapshot) -> None:
+        """Keep what earlier runs told of windows in the snapshot: the same verdicts can be told from it later."""
+        now, scale = time.time(), self.profiles[environment].time_scale
+        looks = {}
+        for check in wanted.checks.values():
+            past = (self.past or {}).get((environment, check.id), Past())
+            since = now - reach(check.stays, check.cadence) / scale
+            readings = [Sample(one.at, one.value) for one in past.looks if one.value is not None and one.at >= since]
+            if check.stays.windowed and readings:
+                looks[check.id] = readings
+        back: dict[str, float] = {}
+        for probe in wanted.probes:
+            if isinstance(probe, LookBack):
+                reaching = LATE * probe.over / scale + self.sample
+                back |= {one.key: max(reaching, back.get(one.key, 0.0)) for one in probe.counters}
+        tallies = self.counters.tallies(environment, back) if self.counters is not None and back else {}
+        snapshot.looks[environment] = looks
+        snapshot.tallies[environment] = {key: list(several) for key, several in tallies.items()}
+
+    def tallies(self) -> Mapping[str, Mapping[str, Sequence[Tally]]]:
+        """Return what counters were at the looks of this run, by environment and what names them."""
+        found: dict[str, dict[str, list[Tally]]] = {}
+        for name, seen in (self.snapshot.observations if self.snapshot else {}).items():
+            systems = self._systems(self.profiles[name], self.snapshot) if self.snapshot else {}
+            for probe in self._looking_back(systems):
+                (request,) = probe.first.ids(systems[probe.system.name])
+                for counter in probe.counters:
+                    several = found.setdefault(name, {}).setdefault(counter.key, [])
+                    for look in [] if several else looks_at(seen, request):
+                        with suppress(NoData):
+                            several.append(counter.tally(look))
+        return found
+
+    def _looking_back(self, systems: Mapping[str, System]) -> Iterator[LookBack]:
+        for check in self.catalogue.checks.values():
+            with suppress(Absent):
+                yield from (probe for probe in check.probes(systems) if isinstance(probe, LookBack))
 
     def _watch(self, selected: Mapping[str, Iterable[Check]], observer: Observer, snapshot: Snapshot) -> None:
         """Look again at what has crossed a line that needs time, all at once, as long as `sample` allows.
@@ -220,14 +262,17 @@ class Run:
         return settings if isinstance(settings, Samples) else None
 
     def _looks(self, environment: str, snapshot: Snapshot) -> Mapping[str, Sequence[Sample]]:
-        """Return the earlier looks that were asked for, by check id; none where that brought nothing usable."""
+        """Return the earlier looks that this run was told of, by check id; none where that brought nothing usable."""
+        kept = snapshot.looks.get(environment, {})
         answer = snapshot.observations.get(environment, {}).get(EARLIER)
         if answer is None:
-            return {}
+            return kept
         if environment not in self._remembered:
-            self._remembered[environment] = {}
+            told: Mapping[str, Sequence[Sample]] = {}
             with suppress(NoData):
-                self._remembered[environment] = samples.by_check(answer, self.catalogue.checks)
+                told = samples.by_check(answer, self.catalogue.checks)
+            both = {check: [*kept.get(check, ()), *told.get(check, ())] for check in {*kept, *told}}
+            self._remembered[environment] = both
         return self._remembered[environment]
 
     def forgotten(self) -> list[str]:
@@ -257,13 +302,15 @@ class Run:
             if task.observation is not None:
                 snapshot.observations.setdefault(task.environment, {})[task.observation.id] = task.observation
 
-    def _tasks(self, environment: str, wanted: Plan) -> list[Task]:
+    def _tasks(self, environment: str, wanted: Plan, snapshot: Snapshot) -> list[Task]:
         made: dict[Probe, list[Task]] = {}
         systems = self.profiles[environment].systems
 
         began = time.monotonic()
 
         def make(probe: Probe) -> list[Task]:
+            if isinstance(probe, LookBack):
+                return [] if self._suffices(environment, probe, snapshot) else make(probe.again)
             if probe not in made:
                 requests = probe.requests(systems[probe.system.name])
                 self.redactor.learn(secret for request in requests for secret in request.secrets)
@@ -280,11 +327,20 @@ class Run:
             make(probe)
         return [task for tasks in made.values() for task in tasks]
 
+    def _suffices(self, environment: str, probe: LookBack, snapshot: Snapshot) -> bool:
+        """Whether earlier runs left a look at each counter that says more than a second look of this run would."""
+        profile, now = self.profiles[environment], time.time()
+        oldest = now - probe.over / profile.time_scale + profile.systems[probe.system.name].deadline
+        known = snapshot.tallies[environment]
+        moments = [{look.at for look in known.get(one.key, ())} for one in probe.counters]
+        return any(oldest <= at <= now - self.apart for at in set.intersection(*moments))
+
     def _repeated(self, environment: str, wanted: Plan, number: int, snapshot: Snapshot) -> list[Task]:
         systems = self.profiles[environment].systems
         judge = self._judge(environment, snapshot)
         apart = [c for c in wanted.checks.values() if c.attempts >= number and _disagreed(judge, c)]
-        probes = dict.fromkeys(probe for check in apart for probe in check.probes(systems))
+        several = (probe for check in apart for probe in check.probes(systems))
+        probes = dict.fromkeys(probe.again if isinstance(probe, LookBack) else probe for probe in several)
         began = time.monotonic() + ATTEMPT_AFTER
         return [
             Task(environment, Repeated(request, attempt_mark(number)), _start(probe, began, probes))
@@ -296,7 +352,14 @@ class Run:
         profile = self.profiles[environment]
         systems = self._systems(profile, snapshot)
         seen = snapshot.observations.get(environment, {})
-        scene = Scene(environment, systems, seen, time_scale=profile.time_scale)
+        scene = Scene(
+            environment,
+            systems,
+            seen,
+            time_scale=profile.time_scale,
+            tallies=snapshot.tallies.get(environment, {}),
+            counted=self._counted.setdefault(environment, {}),
+        )
         floor = self.floor_of(environment)
         return Judge(
             profile,

@@ -109,7 +109,9 @@ class Session:
         runbooks = str(self.config.getini("healthgate_runbooks"))
         folder = None if self.owns_outcome else self.folder
         past = None if problems else self._past(profiles, catalogue)
-        run = Run(root, folder, catalogue, profiles, floor, sample, runbooks, replayed, past=past)
+        run = Run(
+            root, folder, catalogue, profiles, floor, sample, runbooks, replayed, past=past, counters=self.history
+        )
         run.learn_secrets(os.environ)
         if option.pushgateway is not None:
             from healthgate.report import pushgateway  # noqa: PLC0415
@@ -548,7 +550,7 @@ class Session:
 
         seen = self.run.snapshot.taken if self.run.snapshot else self.began
         try:
-            self.history.record(self.verdicts.values(), seen)
+            self.history.record(self.verdicts.values(), seen, self.run.tallies())
         except HistoryError as error:
             self.undelivered.append(f"history not written: {error}; the verdicts above stand")
 

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from healthgate.printable import printable
 from healthgate.secret import Secret
 from healthgate.source import Observation
 from healthgate.system import System
+from healthgate.tally import Tally
+from healthgate.window import Sample as Reading
 
 SCHEMA = 1
 
@@ -21,11 +23,17 @@ class SnapshotError(Exception):
 
 @dataclass
 class Snapshot:
-    """Observations by environment and request id, and the settings (never secrets) they were made with."""
+    """Observations by environment and request id, and the settings (never secrets) they were made with.
+
+    `looks` and `tallies` are what this run was told of earlier ones, as far as windows reach back: readings by
+    environment and check, and counters by environment and what names them.
+    """
 
     taken: float
     observations: dict[str, dict[str, Observation]] = field(default_factory=dict)
     settings: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    looks: dict[str, dict[str, list[Reading]]] = field(default_factory=dict)
+    tallies: dict[str, dict[str, list[Tally]]] = field(default_factory=dict)
     requests: int = 0
     connections: int = 0
     hosts: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -48,6 +56,14 @@ class Snapshot:
             "hosts": self.hosts,
             "duration_s": self.duration_s,
             "settings": self.settings,
+            "looks": {
+                environment: {check: [[one.at, one.value] for one in looks] for check, looks in found.items()}
+                for environment, found in self.looks.items()
+            },
+            "tallies": {
+                environment: {counter: [astuple(one) for one in looks] for counter, looks in found.items()}
+                for environment, found in self.tallies.items()
+            },
             "observations": {
                 environment: [observation.as_record() for observation in found.values()]
                 for environment, found in self.observations.items()
@@ -73,6 +89,14 @@ class Snapshot:
             for environment, found in record["observations"].items():
                 kept = [Observation(**observation) for observation in found]
                 snapshot.observations[environment] = {observation.id: observation for observation in kept}
+            for environment, found in record.get("looks", {}).items():
+                snapshot.looks[environment] = {
+                    str(check): [Reading(*one) for one in looks] for check, looks in found.items()
+                }
+            for environment, found in record.get("tallies", {}).items():
+                snapshot.tallies[environment] = {
+                    str(counter): [Tally(*one) for one in looks] for counter, looks in found.items()
+                }
         except OSError as error:
             raise SnapshotError(f"{path} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -4,14 +4,16 @@ Declaring a source asks nothing. A run collects the requests of the selected che
 and afterwards computes readings from what came back.
 """
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from healthgate.facts import Facts, NoData
 from healthgate.secret import Redactor, Secret
 from healthgate.system import System
+from healthgate.tally import Tally
 
 
 @dataclass
@@ -68,6 +70,12 @@ class Scene:
     """Suffix of the request ids this scene reads: the first answers (none), or those of a repetition."""
     time_scale: float = 1.0
     """How many seconds of production pass in one second here: windows and rhythms are that much shorter."""
+    tallies: Mapping[str, Sequence[Tally]] = field(default_factory=dict)
+    """Counters as earlier runs saw them, by what names them, the oldest look first."""
+    everything: Mapping[str, Observation] | None = None
+    """All that this run observed, where `observations` has some of it in the place of another."""
+    counted: dict[tuple[str, str, float], Tally | NoData] = field(default_factory=dict)
+    """What counters were at the looks of this run, as far as anybody asked: pages are read once."""
 
     def observation(self, request: str) -> Observation:
         """Return what `request` brought in the reading this scene shows; one never made is no data."""
@@ -78,7 +86,30 @@ class Scene:
 
     def replaced(self, observations: Mapping[str, Observation]) -> "Scene":
         """Return the same environment with some observations in the place of those it has under their ids."""
-        return replace(self, observations={**self.observations, **observations})
+        everything = self.everything or self.observations
+        return replace(self, observations={**self.observations, **observations}, everything=everything)
+
+    def looks(self, request: str) -> list[Observation]:
+        """Return all looks of this run at `request`, up to the newest that this scene shows, the oldest first."""
+        name = request + self.reread
+        shown = [self.observations[one] for one in (name, name + AGAIN) if one in self.observations]
+        if not shown:
+            raise NoData(f"{name} was not asked")
+        newest = max(observation.at for observation in shown)
+        return [one for one in looks_at(self.everything or self.observations, request) if one.at <= newest]
+
+    def tally(self, counter: "Counter", observation: Observation) -> Tally:
+        """Return a counter as a look of this run saw it; NoData where that cannot be told."""
+        place = (counter.key, observation.id, observation.at)
+        if place not in self.counted:
+            try:
+                self.counted[place] = counter.tally(observation)
+            except NoData as nothing:
+                self.counted[place] = nothing
+        found = self.counted[place]
+        if isinstance(found, NoData):
+            raise found
+        return found
 
     def again(self, mark: str) -> "Scene":
         """Return the same environment as the requests repeated under `mark` saw it."""
@@ -154,6 +185,18 @@ class Probe(Source):
 
 
 AGAIN = " (again)"
+REPEATED = re.compile(r"( \(again\)| \((sample|attempt) [0-9]+\))*")
+"""What the id of a repetition has after that of its request."""
+
+
+def looks_at(observations: Mapping[str, Observation], request: str) -> list[Observation]:
+    """Return every look at a request, the first and its repetitions, the oldest first."""
+    found = [o for name, o in observations.items() if _is_of(request, name)]
+    return sorted(found, key=lambda observation: observation.at)
+
+
+def _is_of(request: str, name: str) -> bool:
+    return name.startswith(request) and REPEATED.fullmatch(name, len(request)) is not None
 
 
 class Later(Probe):
@@ -187,6 +230,36 @@ class Later(Probe):
 
     def where(self, systems: Mapping[str, System]) -> str:
         return self.first.where(systems)
+
+
+class Counter(Protocol):
+    """A counter that is read from the answer to one request; `key` names it within its environment."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def again(self) -> Later: ...
+    def where(self, systems: Mapping[str, System]) -> str:
+        """Return where the counter is read from, for people."""
+        ...
+
+    def tally(self, observation: Observation) -> Tally:
+        """Return the counter as one look saw it; NoData where that cannot be told."""
+        ...
+
+
+class LookBack(Later):
+    """A second look that is needless where earlier runs left looks at `counters` to compare the first one with.
+
+    It is the request of `again`, made once for all counters of a page. `over` is how far back looks matter, in
+    seconds of production.
+    """
+
+    def __init__(self, counters: Sequence[Counter], over: float) -> None:
+        self.again = counters[0].again
+        super().__init__(self.again.first, self.again.after)
+        self.counters = tuple(counters)
+        self.over = over
 
 
 @dataclass(frozen=True)

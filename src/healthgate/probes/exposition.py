@@ -11,16 +11,19 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from healthgate import tally
 from healthgate.duration import spoken
 from healthgate.facts import NoData
 from healthgate.printable import printable
+from healthgate.probes.counted import GrownOver, RateOver
 from healthgate.probes.http import Answer, Exchange, HttpRequest, media_type
 from healthgate.secret import Redactor
 from healthgate.source import Later, Measured, Observation, Probe, Request, Scene, Source
 from healthgate.system import System
+from healthgate.tally import KEPT_FOR, SKEW, Growth, Tally
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -41,15 +44,6 @@ STALE = 300.0
 """Seconds after which a sample that says itself when it was taken is old, as Prometheus has it."""
 
 PROCESS_START = "process_start_time_seconds"
-
-SKEW = 60.0
-"""Seconds by which the clock of a server may differ from ours."""
-
-JUMP = 1.0
-"""Seconds by which our own clock may be set between two looks."""
-
-JITTER = 2.0
-"""Seconds by which the start of one and the same process may be told differently from look to look."""
 
 CLASSIC, OPENMETRICS = "Prometheus", "OpenMetrics"
 VERSIONS = {"text/plain": {"", "0.0.4", "1.0.0"}, "application/openmetrics-text": {"", "0.0.1", "1.0.0"}}
@@ -369,20 +363,6 @@ class Page:
         return about[0].value
 
 
-@dataclass(frozen=True)
-class Growth:
-    """By how much a counter grew in how many seconds; `restarted`: its process began anew in that time."""
-
-    increase: float
-    seconds: float
-    restarted: bool = False
-
-    @property
-    def per_second(self) -> float:
-        """The rate."""
-        return self.increase / self.seconds
-
-
 def growth(before: Page, after: Page, name: str, /, **labels: str) -> Growth:
     """Return by how much the counters of a name with these labels grew between two looks, all of them together.
 
@@ -421,12 +401,8 @@ def fallen(before: Page, after: Page, *names: str) -> list[str]:
 
 def seconds_between(before: Page, after: Page) -> float:
     """Return the seconds between two looks; NoData where they are one, or where the clock was set between them."""
-    told, seconds = after.at - before.at, after.clock - before.clock
-    if told <= 0 or seconds <= 0:
-        raise NoData("there is no time between the two looks, or the clock was set back between them")
-    if abs(told - seconds) > JUMP:
-        raise NoData(f"the clock was set by {spoken(round(abs(told - seconds), 1))} between the two looks")
-    if before.date and before.date == after.date and seconds >= 2:
+    seconds = tally.seconds_between(Tally(before.at, 0, clock=before.clock), Tally(after.at, 0, clock=after.clock))
+    if before.date and before.date == after.date and seconds >= KEPT_FOR:
         raise NoData(f"both looks got the same answer, of {printable(before.date, 40)}: something on the way keeps it")
     return seconds
 
@@ -435,22 +411,9 @@ def _began_anew(before: Page, after: Page, now: Sample, earlier: Sample | None) 
     """Whether the process of a counter began between the looks; NoData where its values cannot be explained."""
     if earlier is not None and now.moment is not None and now.moment == earlier.moment:
         raise NoData(f"{now} was taken only once, by its own time stamp")
-    first, then = before.started(now), after.started(now)
-    fell = earlier is not None and now.value < earlier.value
-    change = f"{now} fell from {shown(earlier.value)} to {shown(now.value)}" if earlier is not None else str(now)
-    if first is None or then is None:
-        if fell:
-            raise NoData(f"{change}, and the page does not say whether its process began anew ({PROCESS_START})")
-        return False
-    if then == first and fell:
-        raise NoData(f"{change} without a restart")
-    if then < first - (0 if fell else JITTER):
-        raise NoData(f"two processes answer in turn: {PROCESS_START} went back from {first:.3f} to {then:.3f}")
-    if not fell and then - first <= JITTER:
-        return False
-    if not before.at - SKEW <= then <= after.at + SKEW:
-        raise NoData(f"another process answered: it began at {then:.3f}, which is not between the looks")
-    return True
+    was = earlier.value if earlier is not None else 0.0
+    first, then = Tally(before.at, was, before.started(now)), Tally(after.at, now.value, after.started(now))
+    return tally.began_anew(str(now), first, then)
 
 
 class Series(Source):
@@ -469,13 +432,55 @@ class Series(Source):
         """Return the sum of all series that have the labels, of which there must be one."""
         return Total(self.page, self.name, self.labels)
 
-    def growth(self, explained_by: str | None = None) -> "Grown":
-        """Return the Growth of this counter between two looks; `explained_by` is the check on falling counters."""
+    def growth(self, explained_by: str | None = None, over: str | None = None) -> Source:
+        """Return the Growth of this counter between two looks, or `over` a time, as in 5m, as far as looks reach back.
+
+        `explained_by` is the check on falling counters. The time is one of production. ValueError for what is no
+        duration.
+        """
+        if over is not None:
+            return GrownOver(self, over, explained_by)
         return Grown(self.page, self.name, self.labels, explained_by)
 
-    def per_second(self, explained_by: str | None = None) -> "Rate":
-        """Return by how much a second this counter grew between two looks, its series together."""
+    def per_second(self, explained_by: str | None = None, over: str | None = None) -> Source:
+        """Return by how much this counter grew in a second of production, its series together, as `growth`."""
+        if over is not None:
+            return RateOver(self, over, explained_by)
         return Rate(self.page, self.name, self.labels, explained_by)
+
+    def __str__(self) -> str:
+        return str(Sample(self.name, self.labels, 0))
+
+    @property
+    def key(self) -> str:
+        """What names this counter within an environment: the request and the series, in the words of the checks."""
+        labels = ",".join(f'{name}="{value}"' for name, value in sorted(self.labels.items()))
+        return f"{self._exposition.id} · {self.name}{{{labels}}}"
+
+    @property
+    def again(self) -> Later:
+        """The second look at the page; one for all counters on it."""
+        return self._exposition.again
+
+    @property
+    def _exposition(self) -> "Exposition":
+        assert isinstance(self.page, Exposition)
+        return self.page
+
+    def tally(self, observation: Observation) -> Tally:
+        """Return this counter, its series together, as one look saw it; NoData where that cannot be told."""
+        page = page_of(observation)
+        several = page.counters(self.name, **self.labels)
+        started = {page.started(sample) for sample in several}
+        if len(started) > 1:
+            raise NoData(f"{self} counts in {len(started)} processes of different starts; name one by its labels")
+        (start,) = started
+        value = sum(sample.value for sample in several)
+        moments = [sample.moment for sample in several if sample.moment is not None]
+        if moments:
+            return Tally(max(moments), value, start, len(several))
+        took = observation.elapsed_ms / 1000
+        return Tally(page.at, value, start, len(several), took, _told(page.date), page.clock)
 
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
         return self.page.probes(systems)
@@ -509,30 +514,33 @@ class Grown(Series):
     def labelled(self, **labels: str) -> "Series":
         return type(self)(self.page, self.name, self.labels | labels, self.explained_by)
 
-    @property
-    def again(self) -> Later:
-        """The second look; one for all counters of a page."""
-        assert isinstance(self.page, Exposition)
-        return self.page.again
-
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
         return (*self.page.probes(systems), *self.again.probes(systems))
 
     def value(self, scene: Scene) -> Any:
         before, after = self.page.value(scene), self.again.value(scene)
         try:
-            return growth(before, after, self.name, **self.labels)
+            return replace(growth(before, after, self.name, **self.labels), scale=scene.time_scale)
         except NoData as nothing:
             raise NoData(str(nothing), nothing.explained_by or self.explained_by) from None
 
 
 class Rate(Grown):
-    """The growth of a counter by the second."""
+    """The growth of a counter by the second of production."""
 
     def value(self, scene: Scene) -> Measured:
         grown: Growth = super().value(scene)
-        detail = f"{shown(grown.increase)} in {spoken(round(grown.seconds, 1))}"
-        return Measured(grown.per_second, f"{detail}, after a restart" if grown.restarted else detail)
+        return Measured(grown.rate, str(grown))
+
+
+def _told(date: str) -> float | None:
+    """Return the moment a Date header tells, in seconds since 1970; None where it tells none."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 class Kind(Series):
@@ -570,11 +578,6 @@ class Sound(Source):
 
 class Exposition(Exchange):
     """A GET of a metrics page: asked once, parsed once, read by all checks. `url` names the setting of the address."""
-
-    @functools.cached_property
-    def again(self) -> Later:
-        """The second look at the page, in the same run."""
-        return Later(self)
 
     def requests(self, settings: Any) -> list[Request]:
         return [self.request(ExpositionRequest, settings)]

@@ -1,5 +1,6 @@
 """HTTP: one GET or HEAD, read to the end or to its bounds, redirects not followed."""
 
+import functools
 import json
 import secrets
 import select
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from healthgate.facts import Facts, NoData
 from healthgate.printable import printable
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Derived, Field, Observation, Probe, Request, Scene, Source
+from healthgate.source import Derived, Field, Later, Observation, Probe, Request, Scene, Source
 from healthgate.system import System, Url
 from healthgate.version import __version__
 
@@ -110,6 +111,11 @@ class Exchange(Probe):
         who = f" as {self.credential.label}" if self.credential else ""
         whence = f" from {getattr(settings, self.source)}" if self.source else ""
         return f"{self.method} {getattr(settings, self.url)}{self.path}{who}{whence}"
+
+    @functools.cached_property
+    def again(self) -> Later:
+        """The second look at the answer, in the same run."""
+        return Later(self)
 
     @property
     def outcome(self) -> Source:

@@ -326,7 +326,9 @@ class OrdinaryTests:
 
 def _requests(check: Check, systems: Mapping[str, System]) -> list[str]:
     """Return the names of the requests a check is read from."""
-    return [name for probe in check.probes(systems) for name in probe.ids(systems[probe.system.name])]
+    return list(
+        dict.fromkeys(name for probe in check.probes(systems) for name in probe.ids(systems[probe.system.name]))
+    )
 
 
 def _badness(finding: Finding) -> tuple[bool, int]:
