@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         shown,
     )
     from healthgate.probes.counted import counter, falling, together
+    from healthgate.probes.documents import Document, DocumentFolder, Documents
     from healthgate.probes.exposition import Exposition, Page, fallen, growth
     from healthgate.probes.files import FileFact, Files, Listing
     from healthgate.probes.http import Answer, Credential, bearer, get, head
@@ -51,6 +52,9 @@ __all__ = [
     "Claims",
     "Credential",
     "Date",
+    "Document",
+    "DocumentFolder",
+    "Documents",
     "Duration",
     "Exposition",
     "Facts",
@@ -131,6 +135,7 @@ _HOMES = {
         "lasting", "megabytes", "ms", "none", "over", "percent", "reaching", "seconds", "shown",
     ),
     "probes.counted": ("counter", "falling", "together"),
+    "probes.documents": ("Document", "DocumentFolder", "Documents"),
     "probes.exposition": ("Exposition", "Page", "fallen", "growth"),
     "probes.files": ("FileFact", "Files", "Listing"),
     "probes.http": ("Answer", "Credential", "bearer", "get", "head"),

@@ -1,7 +1,6 @@
 """HTTP: one GET or HEAD, read to the end or to its bounds, redirects not followed."""
 
 import functools
-import json
 import secrets
 import select
 import time
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from healthgate.facts import Facts, NoData
 from healthgate.printable import printable
+from healthgate.probes.notation import DEEPEST, NestedError, from_json
 from healthgate.secret import Redactor, Secret
 from healthgate.source import Derived, Field, Later, Observation, Probe, Request, Scene, Source
 from healthgate.system import System, Url
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 METHODS = frozenset({"GET", "HEAD"})
 """Requests that change nothing. There is no way to send any other."""
-
-DEEPEST = 100
-"""Levels of nesting a JSON answer may have."""
 
 HEADERS_BUDGET = 256_000
 """Bytes of status line and headers that are read, beside the body."""
@@ -448,51 +445,13 @@ def parsed(body: bytes, kind: str, encoding: str, redactor: Redactor) -> dict[st
         return {"flaw": f"the answer is not UTF-8 text (byte {problem.start})"}
     if kind != "application/json":
         return {"flaw": f"the answer is {printable(kind, 60)}, not JSON", "text": printable(text, 300)}
-    if _depth(text) > DEEPEST:
-        return {"flaw": f"the answer is nested deeper than {DEEPEST} levels"}
     try:
-        content = json.loads(text, parse_float=_finite, parse_constant=str, object_pairs_hook=_members)
-        return {"json": redactor.content(content) if "\\" in text else content}
-    except (ValueError, RecursionError) as problem:
+        content = from_json(text)
+    except NestedError:
+        return {"flaw": f"the answer is nested deeper than {DEEPEST} levels"}
+    except ValueError as problem:
         return {"flaw": f"the answer is not JSON: {printable(problem)}", "text": printable(text, 300)}
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"it gives {printable(next(n for n in names if names.count(n) > 1), 60)} twice")
-    return members
-
-
-def _finite(text: str) -> float | str:
-    value = float(text)
-    return text if value in (float("inf"), float("-inf")) else value
-
-
-def _depth(text: str) -> int:
-    if text.count("[") + text.count("{") <= DEEPEST:
-        return 0
-    depth = deepest = 0
-    quoted = escaped = False
-    for c in text:
-        if quoted:
-            if escaped:
-                escaped = False
-            elif c == "\\":
-                escaped = True
-            elif c == '"':
-                quoted = False
-        elif c == '"':
-            quoted = True
-        elif c in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-            if deepest > DEEPEST:
-                return deepest
-        elif c in "]}":
-            depth -= 1
-    return deepest
+    return {"json": redactor.content(content) if "\\" in text else content}
 
 
 def _has_something_to_say(connection: Any) -> bool:

@@ -9,6 +9,10 @@ from healthgate.printable import printable
 BLOCK = 1_000_000
 
 
+class NotRegularError(OSError):
+    """It is a folder, a pipe or a device."""
+
+
 def contents(path: str, most: int) -> bytes:
     """Return what a file holds, `most` bytes at most; OSError where it is larger, missing, or no regular file.
 
@@ -22,7 +26,7 @@ def contents(path: str, most: int) -> bytes:
         kind = os.fstat(handle).st_mode
         if not stat.S_ISREG(kind):
             what = "it is a folder" if stat.S_ISDIR(kind) else "it is no regular file"
-            raise OSError(errno.EINVAL, what, path)
+            raise NotRegularError(errno.EINVAL, what, path)
         found = bytearray()
         while piece := os.read(handle, min(most + 1 - len(found), BLOCK)):
             found += piece
