@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from healthgate.probes.stream import Heard, Message, Stream
     from healthgate.probes.token import Claims, Token
     from healthgate.secret import Secret
-    from healthgate.source import TIME_SCALE, FromProfile, Later, Measured, Observation, Source, measure
+    from healthgate.source import TIME_SCALE, FromProfile, Later, Measured, Observation, Source, measure, tried
     from healthgate.system import Address, Date, Duration, FilePath, FilePattern, IpAddress, StreamUrl, System, Url
     from healthgate.tally import Growth
 
@@ -125,6 +125,7 @@ __all__ = [
     "seconds",
     "shown",
     "together",
+    "tried",
 ]
 
 _HOMES = {
@@ -146,7 +147,7 @@ _HOMES = {
     "probes.stream": ("Heard", "Message", "Stream"),
     "probes.token": ("Claims", "Token"),
     "secret": ("Secret",),
-    "source": ("FromProfile", "Later", "Measured", "Observation", "Source", "TIME_SCALE", "measure"),
+    "source": ("FromProfile", "Later", "Measured", "Observation", "Source", "TIME_SCALE", "measure", "tried"),
     "system": (
         "Address", "Date", "Duration", "FilePath", "FilePattern", "IpAddress", "StreamUrl", "System", "Url",
     ),

@@ -439,3 +439,33 @@ def measure(*sources: Source) -> Callable[[Callable[..., Any]], Derived]:
         return Derived(function, sources)
 
     return declare
+
+
+class Tried(Source):
+    """What a source gives, or the NoData that says why it gives nothing.
+
+    It does not require what the source is proven by: a reading that is about just that may be the proof.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
+        return self.source.probes(systems)
+
+    def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
+    def value(self, scene: Scene) -> Any:
+        try:
+            return self.source.value(scene)
+        except NoData as nothing:
+            return nothing
+
+    def where(self, systems: Mapping[str, System]) -> str:
+        return self.source.where(systems)
+
+
+def tried(source: Source) -> Source:
+    """Return a source that never fails: where `source` has no data, its value is the NoData itself."""
+    return Tried(source)
