@@ -36,7 +36,16 @@ if TYPE_CHECKING:
     from healthgate.probes.http import Answer, Credential, bearer, get, head
     from healthgate.probes.log import Line, Log, LogLines
     from healthgate.probes.port import Port
-    from healthgate.probes.prometheus import Prometheus, Rule, Rules, Target, Targets, Vector, prometheus_seconds
+    from healthgate.probes.prometheus import (
+        Alerts,
+        Prometheus,
+        Rule,
+        Rules,
+        Target,
+        Targets,
+        Vector,
+        prometheus_seconds,
+    )
     from healthgate.probes.redis import NodeAnswer, RedisNodes
     from healthgate.probes.stream import Heard, Message, Stream
     from healthgate.probes.token import Claims, Token
@@ -48,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TIME_SCALE",
     "Address",
+    "Alerts",
     "Answer",
     "Claims",
     "Credential",
@@ -142,7 +152,9 @@ _HOMES = {
     "probes.http": ("Answer", "Credential", "bearer", "get", "head"),
     "probes.log": ("Line", "Log", "LogLines"),
     "probes.port": ("Port",),
-    "probes.prometheus": ("Prometheus", "Rule", "Rules", "Target", "Targets", "Vector", "prometheus_seconds"),
+    "probes.prometheus": (
+        "Alerts", "Prometheus", "Rule", "Rules", "Target", "Targets", "Vector", "prometheus_seconds",
+    ),
     "probes.redis": ("NodeAnswer", "RedisNodes"),
     "probes.stream": ("Heard", "Message", "Stream"),
     "probes.token": ("Claims", "Token"),
