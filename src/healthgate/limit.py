@@ -285,7 +285,7 @@ class Limit:
     def _told(self) -> str:
         lines = [self.say(self.objective)]
         for name, tier in (("warning", self.warning), ("critical", self.critical)):
-            if tier is not None and not isinstance(tier.value, bool):
+            if tier is not None and (tier.needs_window or not isinstance(tier.value, bool)):
                 lines.append(f"{name} {self.say(tier)}")
         return ", ".join(lines)
 
@@ -387,8 +387,17 @@ def none(unit: Unit, *, warning: Line = None, critical: Line = None) -> Limit:
     return Limit(Tier("==", 0), unit, None, _line(warning, ">", ">="), _line(critical, ">", ">="))
 
 
-def equals(value: Scalar, unit: Unit = bare, *, warning: Tier | None = None, critical: Tier | None = None) -> Limit:
-    """Healthy at exactly `value` (text, number or truth). Without alert lines anything else is critical."""
+def equals(
+    value: Scalar,
+    unit: Unit = bare,
+    *,
+    warning: Tier | Lasting | None = None,
+    critical: Tier | Lasting | None = None,
+) -> Limit:
+    """Healthy at exactly `value` (text, number or truth). Without alert lines anything else is critical.
+
+    A plain number in `lasting` means other than that number.
+    """
     if warning is None and critical is None:
         critical = Tier("!=", value)
-    return Limit(Tier("==", value), unit, None, warning, critical)
+    return Limit(Tier("==", value), unit, None, _line(warning, "!=", "=="), _line(critical, "!=", "=="))

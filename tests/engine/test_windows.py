@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from healthgate import below, lasting, over, percent
+from healthgate import below, equals, exactly, lasting, over, percent
 from healthgate.history import History
-from healthgate.limit import Tier
+from healthgate.limit import Lasting, Tier, in_time
 from healthgate.state import State
 from healthgate.window import Held, Sample, held, missing
 from tests.engine.project import Project
@@ -97,6 +97,16 @@ def test_a_lasting_line_keeps_direction_and_says_how_long() -> None:
     assert below(80, critical=lasting(over(90), "5m")).critical == Tier(">", 90, sustained=300)
     with pytest.raises(ValueError, match="is not a duration"):
         lasting(90, "five minutes")
+
+
+@pytest.mark.parametrize(("line", "op"), [(lasting(exactly(False), "60s"), "=="), (lasting(True, "60s"), "!=")])
+def test_a_truth_may_have_to_last_too(line: Lasting, op: str) -> None:
+    limit = equals(True, critical=line)
+    assert (limit.critical, limit.windowed) == (Tier(op, op == "!=", sustained=60), True)
+    assert str(limit) == f"true, critical {'false' if op == '==' else 'other than true'} for 1 m"
+    assert limit.judge(False) is State.PENDING
+    assert limit.judge(False, in_time) is State.CRITICAL
+    assert limit.judge(True, in_time) is State.OK
 
 
 @pytest.fixture
