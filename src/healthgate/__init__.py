@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         over,
         percent,
         reaching,
+        rising,
         seconds,
         shown,
     )
@@ -132,6 +133,7 @@ __all__ = [
     "percent",
     "prometheus_seconds",
     "reaching",
+    "rising",
     "seconds",
     "shown",
     "together",
@@ -143,7 +145,7 @@ _HOMES = {
     "facts": ("Facts", "NoData", "Violated"),
     "limit": (
         "Limit", "Tier", "Unit", "above", "at_least", "at_most", "bare", "below", "equals", "exactly",
-        "lasting", "megabytes", "ms", "none", "over", "percent", "reaching", "seconds", "shown",
+        "lasting", "megabytes", "ms", "none", "over", "percent", "reaching", "rising", "seconds", "shown",
     ),
     "probes.counted": ("counter", "falling", "together"),
     "probes.documents": ("Document", "DocumentFolder", "Documents"),

@@ -15,7 +15,7 @@ from healthgate.profile import Profile
 from healthgate.source import AGAIN, Later, LookBack, Measured, Observation, Scene
 from healthgate.state import WORST_FIRST, Floor, State
 from healthgate.verdict import Verdict
-from healthgate.window import Sample, held, interval, missing
+from healthgate.window import Sample, interval, lacking
 
 DISAGREED = frozenset({State.MISSED, State.WARNING, State.CRITICAL})
 """States in which sources that race may be read once more."""
@@ -164,10 +164,9 @@ class Judge:
         samples = self._samples(check, verdict.observed_at, verdict.value, [Sample(*one) for one in verdict.samples])
         limit = self.profile.limit_of(check.id, check.stays)
         for tier in (limit.critical, limit.warning):
-            if tier is None or not tier.holds(verdict.value):
-                continue
-            left = self._missing(check, tier, samples)
-            return left or None
+            left = self._lacking(check, tier, samples) if tier is not None and tier.holds(verdict.value) else None
+            if left is not None:
+                return left or None
         return None
 
     def sampling_interval(self, check_id: str) -> float:
@@ -187,10 +186,15 @@ class Judge:
         before = sorted((one for one in known if one.at < begun), key=lambda one: one.at)
         return [*before, *taken, Sample(at, value)]
 
-    def _missing(self, check: Check, tier: Tier, samples: Sequence[Sample]) -> float:
+    def _lacking(self, check: Check, tier: Tier, samples: Sequence[Sample]) -> float | None:
         scale = self.scene.time_scale
-        cadence = check.cadence / scale
-        return missing(tier, held(tier, samples, cadence), cadence, scale)
+        return lacking(tier, samples, check.cadence / scale, scale)
+
+    def _reached(self, check: Check, tier: Tier, samples: Sequence[Sample]) -> bool | None:
+        if not tier.needs_window or not samples:
+            return not tier.needs_window
+        left = self._lacking(check, tier, samples)
+        return None if left is None else not left
 
     def _sample_scene(self, check: Check, number: int) -> Scene | None:
         """Return the scene as sample `number` of this run saw what a check reads; None where it was not taken.
@@ -261,10 +265,7 @@ class Judge:
             if limit.windowed and at is not None and isinstance(value, bool | int | float | str)
             else []
         )
-        state = limit.judge(
-            value,
-            lambda tier: not tier.needs_window or (bool(samples) and not self._missing(check, tier, samples)),
-        )
+        state = limit.judge(value, lambda tier: self._reached(check, tier, samples))
         if contradiction and state in {State.OK, State.MISSED}:
             state = limit.mildest
         seen = f"{limit.speak(value)}{f' ({detail})' if detail else ''}"

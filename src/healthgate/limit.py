@@ -78,13 +78,17 @@ class Tier:
     """One line of a limit: the values on its far side belong to it.
 
     `sustained` is how long, in seconds, every sample must lie there before the tier is reached; `samples`
-    is how many samples in a row must. Zero and one mean at once.
+    is how many samples in a row must. Zero and one mean at once. `rises` is in how many windows of `each` seconds, one
+    after the other, the value must have risen, and `by` how many times what it was before the first of them.
     """
 
     op: str
     value: Scalar
     sustained: float = 0.0
     samples: int = 1
+    rises: int = 0
+    each: float = 0.0
+    by: float = 1.0
 
     def __post_init__(self) -> None:
         if self.op not in COMPARE:
@@ -93,7 +97,7 @@ class Tier:
     @property
     def needs_window(self) -> bool:
         """Whether one sample is not enough to reach this tier."""
-        return self.sustained > 0 or self.samples > 1
+        return self.sustained > 0 or self.samples > 1 or self.rises > 0
 
     def holds(self, value: object) -> bool:
         """Whether `value` lies on the far side of this line."""
@@ -105,9 +109,9 @@ def at_once(tier: Tier) -> bool:
     return not tier.needs_window
 
 
-def in_time(tier: Tier) -> bool:  # noqa: ARG001
-    """Return True: of a value that has been there for as long as any line asks for."""
-    return True
+def in_time(tier: Tier) -> bool | None:
+    """Return True, of a value that has been there for as long as any line asks for; such a one does not rise."""
+    return None if tier.rises else True
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,28 @@ class Lasting:
 def lasting(line: "float | Reaching | Tier", time: str) -> Lasting:
     """`below(80, warning=lasting(100, "5m"))`: above 100 for five minutes warns. ValueError for what is no duration."""
     return Lasting(line, duration.seconds(time))
+
+
+@dataclass(frozen=True)
+class Rising:
+    """An alert line that is crossed only by what lies beyond it and rose in `windows` windows of `seconds` each."""
+
+    line: "float | Reaching | Tier"
+    windows: int
+    seconds: float
+    by: float
+
+
+def rising(line: "float | Reaching | Tier", windows: int, each: str, by: float = 1.0) -> Rising:
+    """`at_least(0, warning=rising(over(1), 3, "10m"))`: above 1, and higher at the end of each of three windows.
+
+    The windows follow each other up to now, each of a time of production: what counts is what was seen at their ends,
+    strictly. `by=1.5` asks for half as much again since the first began. A rate over ten minutes that rises in two
+    such windows has been higher in each of three. ValueError for no window, a factor below 1, or what is no duration.
+    """
+    if windows < 1 or by < 1 or duration.seconds(each) <= 0:
+        raise ValueError("a trend needs a window at least, longer than nothing, and a factor of 1 or more")
+    return Rising(line, windows, duration.seconds(each), by)
 
 
 @dataclass(frozen=True)
@@ -145,7 +171,7 @@ def over(value: float) -> Tier:
     return Tier(">", value)
 
 
-Line: TypeAlias = float | Reaching | Tier | Lasting | None
+Line: TypeAlias = float | Reaching | Tier | Lasting | Rising | None
 
 
 @dataclass(frozen=True)
@@ -182,9 +208,10 @@ class Limit:
         """Whether one sample is not always enough to judge by this limit."""
         return any(tier is not None and tier.needs_window for tier in (self.warning, self.critical))
 
-    def judge(self, value: object, reached: Callable[[Tier], bool] = at_once) -> State:
+    def judge(self, value: object, reached: Callable[[Tier], bool | None] = at_once) -> State:
         """Return the state of `value`; `reached` says whether a line that it crosses was crossed for long enough.
 
+        None means that it is known not to be: what is seen by now settles it.
         A value that is missing, not finite, of the wrong type or below its unit's floor is UNKNOWN.
         """
         if self.malformed(value) is not None:
@@ -193,9 +220,10 @@ class Limit:
         for tier, state in ((self.critical, State.CRITICAL), (self.warning, State.WARNING)):
             if tier is None or not tier.holds(value):
                 continue
-            if reached(tier):
+            known = reached(tier)
+            if known:
                 return state
-            waiting = True
+            waiting = waiting or known is False
         if waiting:
             return State.PENDING
         return State.OK if self.objective.holds(value) else State.MISSED
@@ -218,7 +246,7 @@ class Limit:
         return None
 
     def inversion(self) -> str | None:
-        """Say which two tiers contradict each other, or None."""
+        """Say which two tiers contradict each other, or None; a trend may be told wherever it begins."""
         worse = self._worse()
         lines = [
             (name, tier.value)
@@ -226,6 +254,7 @@ class Limit:
             if isinstance(tier.value, int | float)
             and (tier.op in worse) is (name in ALERTS)
             and tier.op in UPWARD | DOWNWARD
+            and not tier.rises
         ]
         for (inner, near), (outer, far) in pairwise(lines):
             wrong = far < near if worse is UPWARD else far > near
@@ -276,6 +305,11 @@ class Limit:
             words += f" for {spoken(tier.sustained)}"
         if tier.samples > 1:
             words += f" in {tier.samples} samples in a row"
+        if tier.rises:
+            several = f"each of {tier.rises} windows" if tier.rises > 1 else "a window"
+            words += f" and rising in {several} of {spoken(tier.each)}"
+        if tier.by > 1:
+            words += f", to {tier.by:g} times what it was"
         return words
 
     def __str__(self) -> str:
@@ -318,6 +352,9 @@ def _line(written: Line, beyond: str, reaches: str) -> Tier | None:
     if isinstance(written, Lasting):
         line = _line(written.line, beyond, reaches)
         return replace(line, sustained=written.seconds) if line else None
+    if isinstance(written, Rising):
+        line = _line(written.line, beyond, reaches)
+        return replace(line, rises=written.windows, each=written.seconds, by=written.by) if line else None
     if isinstance(written, Reaching):
         return Tier(reaches, written.value)
     return Tier(beyond, written)

@@ -9,7 +9,21 @@ from pathlib import Path
 import pytest
 import yaml
 
-from healthgate.limit import COMPARE, Limit, Tier, Unit, below, equals, exactly, none, percent, reaching
+from healthgate.limit import (
+    COMPARE,
+    Limit,
+    Tier,
+    Unit,
+    at_least,
+    below,
+    equals,
+    exactly,
+    none,
+    over,
+    percent,
+    reaching,
+    rising,
+)
 from healthgate.render import alert_tests, alerts, promql
 from healthgate.report.metrics import CODES
 from healthgate.state import State
@@ -148,6 +162,7 @@ def test_a_rule_says_where_how_bad_and_what_to_do(rule):
         (Tier(">", 90, sustained=30), 30),
         (Tier(">", 90, samples=3), 180),
         (Tier(">", 90, sustained=300, samples=3), 300),
+        (Tier(">", 90, rises=3, each=600), 120),
     ],
 )
 def test_an_alert_waits_as_long_as_the_limit_says_and_else_for_two_cadences(tier, seconds):
@@ -170,6 +185,17 @@ def test_nothing_fires_before_it_has_lasted_and_between_warning_and_critical_not
     assert [of_the_check(fired) for fired in told] == [
         {(value[minute], "here")} if minute in value else set() for minute in range(12)
     ]
+
+
+def test_a_trend_is_alerted_by_the_state_that_a_run_gives_and_not_by_the_value(promtool):
+    limit = at_least(0, percent, warning=rising(over(1), 3, "10m", by=1.5), critical=over(50))
+    one = catalogue([check(NAME, limit)])
+    rules = rules_of(one)
+    assert "healthgate_reading" not in next(
+        r["expr"] for r in groups(rules)["boiler"] if r["labels"]["state"] == "warning"
+    )
+    tests = alert_tests.text(one, {NAME: [0.5, 1, 7, 50, 51]}, "alerts.yaml", "")
+    assert "SUCCESS" in promtool.test(rules, tests)
 
 
 def state_of(name: str, state: State) -> dict[str, str]:

@@ -90,8 +90,11 @@ def rules(check: Check, limits: Limits, runbook: str) -> Iterator[Rule]:
 
 
 def wait(check: Check, tier: Tier) -> float:
-    """Return how long, in seconds, a reading must lie beyond `tier` before the alert fires."""
-    if tier.needs_window:
+    """Return how long, in seconds, a reading must lie beyond `tier` before the alert fires.
+
+    A trend is told by the state a run gives, and confirmed as that is.
+    """
+    if tier.needs_window and not tier.rises:
         return max(tier.sustained, tier.samples * check.cadence if tier.samples > 1 else 0)
     return CONFIRMED * check.cadence
 
@@ -139,7 +142,7 @@ def _readings(check: Check, state: State, limits: Limits) -> Iterator[str]:
     elsewhere = [("environment", "!=", name) for name in sorted(filter(None, limits))]
     for environment, limit in limits.items():
         tier: Tier | None = getattr(limit, state.value)
-        if tier is not None and promql.numeric(limit):
+        if tier is not None and not tier.rises and promql.numeric(limit):
             where = elsewhere if environment is None else [("environment", "=", environment)]
             yield promql.beyond(selector(READING, ("check", "=", check.id), *where), tier)
 
