@@ -20,6 +20,9 @@ from healthgate.window import Sample, interval, lacking
 DISAGREED = frozenset({State.MISSED, State.WARNING, State.CRITICAL})
 """States in which sources that race may be read once more."""
 
+NOTHING = frozenset({State.UNKNOWN, State.BLOCKED})
+"""States of a look that says nothing of what is so now."""
+
 
 def sample_mark(number: int) -> str:
     """Return the suffix of request ids of sample `number` of this run (the first has none)."""
@@ -156,12 +159,16 @@ class Judge:
     def undecided(self, check_id: str) -> float | None:
         """Return the seconds after which a worse state of a check is proven if all it brings until then is as bad.
 
-        None where no line is crossed that needs time: there is nothing to wait for.
+        None where no line is crossed that needs time: there is nothing to wait for. A look that brought nothing, after
+        others of this run that crossed such a line, is looked after once more: what is so now nobody knows yet.
         """
         check, verdict = self.checks[check_id], self.verdict(check_id)
-        if not check.stays.windowed or verdict.value is None or verdict.observed_at is None:
+        taken = [Sample(*one) for one in verdict.samples]
+        if not check.stays.windowed or verdict.observed_at is None:
             return None
-        samples = self._samples(check, verdict.observed_at, verdict.value, [Sample(*one) for one in verdict.samples])
+        if verdict.value is None:
+            return self.sampling_interval(check_id) if taken and verdict.state in NOTHING else None
+        samples = self._samples(check, verdict.observed_at, verdict.value, taken)
         limit = self.profile.limit_of(check.id, check.stays)
         for tier in (limit.critical, limit.warning):
             left = self._lacking(check, tier, samples) if tier is not None and tier.holds(verdict.value) else None

@@ -236,6 +236,7 @@ class Run:
                 return
             looked += min(judges[name].sampling_interval(check.id) for name, check in several)
             time.sleep(max(0.0, looked - time.monotonic()))
+            looked = max(looked, time.monotonic() - IN_TIME)  # after one that was late there is no hurry
             tasks = self._samples(several, number)
             observer.run(tasks)
             self._keep(tasks, snapshot)

@@ -1,4 +1,7 @@
-"""Windows judged from what a real Prometheus remembers of earlier runs: as from a history of the same looks."""
+"""One table of windows and three ways to know: a history, a real Prometheus that remembers, and a run that watches.
+
+For a gauge, and for how fast a counter grows.
+"""
 
 import json
 import re
@@ -13,6 +16,7 @@ from healthgate.history import History
 from healthgate.samples import by_check
 from healthgate.source import Observation
 from healthgate.state import State
+from healthgate.tally import Tally
 from healthgate.window import Sample
 from tests.engine.project import Outcome, Project
 from tests.engine.prometheus_server import PROMETHEUS, PROMTOOL, Server, running
@@ -23,10 +27,23 @@ TOKEN = "planted-token-0123456789"
 CHECKS = '''\
 """Is the pressure too high for too long?"""
 
-from checks.boiler import STATE
-from healthgate import below, check, lasting, percent
+from checks.boiler import Boiler, STATE
+from healthgate import Exposition, below, check, lasting, percent
 
+METRICS = Exposition(Boiler, "/metrics")
 TOLD = dict(cause="c", action="a", runbook="r", every="30s")
+
+
+@check(
+    "boiler.retries",
+    METRICS["retries_total"].per_second(over="10s"),
+    stays=below(0.5, critical=lasting(0.5, "2m")),
+    name="r",
+    **TOLD,
+)
+def test_retries(verdict):
+    """There are not too many retries for two minutes."""
+    assert verdict.healthy, verdict
 
 
 @check("boiler.pressure[0]", STATE["pressure"], stays=below(80, percent, critical=lasting(80, "2m")), name="p", **TOLD)
@@ -76,6 +93,23 @@ CASES = {
 }
 """By environment. At a seam another instance goes on telling: what scraped the runner before was begun anew."""
 
+LINES = ("boiler.pressure[0]", "boiler.retries")
+RATES = {90: 0.8, 50: 0.2, 80: 0.45}
+"""Retries a second where the pressure is so high; on the line itself no rate that is measured ever lies."""
+
+WATCHED: dict[str, tuple[Looks, tuple[int, ...], str]] = {
+    "violating-throughout": ([90] * 20, (), "5s"),
+    "healthy-throughout": ([50] * 20, (), "5s"),
+    "healthy-now": ([90, 90, 50, 90], (), "5s"),
+    "gap": ([90, 90, None, None, 90, 90], (), "5s"),
+    "restart": ([90] * 20, (2,), "5s"),
+    "too-short": ([90] * 20, (), "1s"),
+}
+"""Looks that a run takes itself that may watch for so long: the first, and those that follow; restarts before some."""
+
+FASTER = 30
+"""How much faster time passes where a run watches: two minutes are four seconds."""
+
 HALVES = {
     "both-know-all": ([90] * 5, [90] * 5, "critical"),
     "each-knows-some": ([90, None, 90, None, 90], [None, 90, None, 90, None], "critical"),
@@ -85,12 +119,18 @@ HALVES = {
 """Looks that the Prometheus knows, looks that the history knows, the verdict."""
 
 
-def told(page: str, began: float, environment: str, case: Case) -> Iterator[tuple[str, str, float, float]]:
+def read_as(line: str, value: float | str | None) -> float | None:
+    """Return what a look at a line read where the pressure was so high; None where it brought nothing."""
+    if value is None or isinstance(value, str):
+        return None
+    return value if line == LINES[0] else RATES[int(value)]
+
+
+def told(page: str, began: float, environment: str, case: Case, line: str) -> Iterator[tuple[str, str, float, float]]:
     """Yield family, labels, value and time of everything that was scraped, in the form of a page of a real run."""
     families = ("healthgate_reading", "healthgate_observed_timestamp_seconds")
     labels = {
-        family: re.findall(rf'^{family}\{{(check="boiler\.pressure\[0\]".*)\}} ', page, re.MULTILINE)
-        for family in families
+        family: re.findall(rf'^{family}\{{(check="{re.escape(line)}".*)\}} ', page, re.MULTILINE) for family in families
     }
     instance = 0
     shown: tuple[float, float] | None = None
@@ -100,7 +140,8 @@ def told(page: str, began: float, environment: str, case: Case) -> Iterator[tupl
             instance += 1
         looked = first + APART * number
         if value is not None:
-            shown = None if isinstance(value, str) else (value, looked)
+            reading = read_as(line, value)
+            shown = None if reading is None else (reading, looked)
         for scrape in range(APART // SCRAPED):
             at = looked + 1 + scrape * SCRAPED
             if shown is not None and at < began:
@@ -115,8 +156,9 @@ def past(page: str, began: float) -> str:
     cases = CASES | {name: Case(known, state) for name, (known, _, state) in HALVES.items()}
     lines: dict[str, list[str]] = {}
     for environment, case in cases.items():
-        for family, labels, value, at in told(page, began, environment, case):
-            lines.setdefault(family, []).append(f"{family}{{{labels}}} {value!r} {at:.3f}")
+        for line in LINES:
+            for family, labels, value, at in told(page, began, environment, case, line):
+                lines.setdefault(family, []).append(f"{family}{{{labels}}} {value!r} {at:.3f}")
     pages = (f"# TYPE {family} gauge\n" + "\n".join(several) for family, several in lines.items())
     return "\n".join(pages) + "\n# EOF\n"
 
@@ -131,20 +173,115 @@ class Table:
     kept: Outcome
     merged: Outcome
     replayed: Outcome
+    watched: dict[str, str]
 
 
-def record(project: Project, file: str, began: float, environment: str, looks: Looks) -> None:
-    """Let a history know these looks."""
+def record(project: Project, file: str, began: float, environment: str, case: Case) -> None:
+    """Let a history know these looks, and the counter that they read."""
     history = History(project.root / file)
-    for number, value in enumerate(looks):
-        if value is not None:
-            number_read = None if isinstance(value, str) else value
-            verdict = replace(
-                VERDICT, id="boiler.pressure[0]", environment=environment, state=State.PENDING, value=number_read,
-                observed_at=began - LAST - APART * (len(looks) - 1 - number),
-            )  # fmt: skip
-            history.record([verdict], began)
+    counter = Counter(began, case)
+    for number, value in enumerate(case.looks):
+        if value is None:
+            continue
+        at = began - LAST - APART * (len(case.looks) - 1 - number)
+        verdicts = [
+            replace(VERDICT, id=line, environment=environment, state=State.PENDING, value=read_as(line, value),
+                    observed_at=at)
+            for line in LINES
+        ]  # fmt: skip
+        seen = [] if isinstance(value, str) else [Tally(at, *counter.before(number))]
+        history.record(verdicts, began, {environment: {"boiler GET /metrics · retries_total{}": seen}})
     history.close()
+
+
+class Counter:
+    """The retries of a case: between two looks as many a second as the later of them reads, from nothing at a seam."""
+
+    def __init__(self, began: float, case: Case) -> None:
+        self.case = case
+        self.last = began - LAST
+        self.values: list[tuple[float, float]] = []
+        value, start = 1000.0, self.last - 10_000
+        for number, look in enumerate(case.looks):
+            if number in case.seams:
+                value, start = 0.0, self.last - APART * (len(case.looks) - number)
+            value += APART * (read_as(LINES[1], look) or 0.0)
+            self.values.append((value, start))
+
+    def before(self, number: int) -> tuple[float, float]:
+        """Return the value at a look, and the start of its process."""
+        return self.values[number]
+
+    def __call__(self, handler: Any) -> None:
+        """Answer with a page of now."""
+        value, start = self.values[-1] if self.values else (1000.0, self.last - 10_000)
+        counted(handler, value + RATES[int(self.case.now)] * (time.time() - self.last), start)
+
+
+def counted(handler: Any, value: float, start: float) -> None:
+    """Answer with a page of one counter."""
+    text = (
+        f"# TYPE retries_total counter\nretries_total {value:.6f}\n"
+        f"# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds {start:.3f}\n"
+    ).encode()
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/plain; version=0.0.4")
+    handler.send_header("Content-Length", str(len(text)))
+    handler.end_headers()
+    handler.wfile.write(text)
+
+
+class Watched:
+    """A target that is looked at again and again, and what it tells from one look to the next."""
+
+    def __init__(self, looks: Looks, seams: tuple[int, ...]) -> None:
+        self.looks = looks
+        self.seams = seams
+        self.number = -1
+        self.last = time.time()
+        self.value, self.start = 1000.0, self.last - 10_000
+
+    def _next(self, handler: Any) -> float | None:
+        self.number += 1
+        value = read_as(LINES[0], self.looks[min(self.number, len(self.looks) - 1)])
+        now = time.time()
+        if self.number in self.seams:
+            self.value, self.start, handler.close_connection = 0.0, (self.last + now) / 2, True
+        self.value += FASTER * RATES[int(value or 90)] * (now - self.last)
+        self.last = now
+        if value is None:
+            handler.reply(503, {"error": "starting"})
+        return value
+
+    def state(self, handler: Any) -> None:
+        """Answer the next look with a gauge."""
+        value = self._next(handler)
+        if value is not None:
+            handler.reply(200, {"pressure": value})
+
+    def metrics(self, handler: Any) -> None:
+        """Answer the next look with a counter."""
+        if self._next(handler) is not None:
+            counted(handler, self.value, self.start)
+
+
+def watched(project: Project, target: Target) -> dict[str, str]:
+    """Return the verdicts on both lines of runs that know nothing of the past and watch, by case and line."""
+    found = {}
+    for span in dict.fromkeys(span for _, _, span in WATCHED.values()):
+        names = [name for name, (_, _, lasting) in WATCHED.items() if lasting == span]
+        for name in names:
+            looks, seams, _ = WATCHED[name]
+            target.answers[f"/watched/{name}/state"] = Watched(looks, seams).state
+            target.answers[f"/watched/{name}/metrics"] = Watched(looks, seams).metrics
+            boiler = {"url": f"{target.url}/watched/{name}"}
+            project.environment(f"watched-{name}", boiler=boiler, time_scale=FASTER)
+        for line in ("pressure", "retries"):
+            named = [f"watched-{name}" for name in names]
+            run = run_of(project, f"watched-{line}", named, "--sample", span, "-k", line)
+            alone = f"{named[0]}:" if len(named) == 1 else ""
+            found |= {f"{alone}{name}": state for name, state in run.states.items()}
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -159,26 +296,30 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
     boiler.write_text(boiler.read_text().replace(', proven_by="boiler.reachable"', ""))
     for now in (50, 80, 90):
         target.answers[f"/{now}/state"] = {"pressure": now}
+        target.answers[f"/{now}/metrics"] = Counter(time.time(), Case([], "", now))
     project.environment("works", boiler={"url": f"{target.url}/90"})
     project.check("--metrics", "page.prom")
     page = (project.root / "page.prom").read_text()
     began = time.time()
     with running(folder / "prometheus", {}, past(page, began)) as server:
         for name, case in CASES.items():
-            settings = {"boiler": {"url": f"{target.url}/{case.now:g}"}}
+            target.answers[f"/{name}/state"] = {"pressure": case.now}
+            target.answers[f"/{name}/metrics"] = Counter(began, case)
+            settings = {"boiler": {"url": f"{target.url}/{name}"}}
             project.environment(name, **settings, samples={"prometheus": server.url})
             project.environment(f"kept-{name}", **settings)
-            record(project, "h.db", began, f"kept-{name}", case.looks)
-        for name, (_, kept, _) in HALVES.items():
+            record(project, "h.db", began, f"kept-{name}", case)
+        for name, (_, kept, state) in HALVES.items():
             project.environment(name, boiler={"url": f"{target.url}/90"}, samples={"prometheus": server.url})
-            record(project, "halves.db", began, name, kept)
+            record(project, "halves.db", began, name, Case(kept, state))
         yield Table(
             project,
             server,
             remembered=run_of(project, "remembered", CASES, "--snapshot-out", "s.json", "--sample", "1s"),
             kept=run_of(project, "kept", [f"kept-{name}" for name in CASES], "--history", "h.db"),
-            merged=run_of(project, "merged", HALVES, "--history", "halves.db"),
+            merged=run_of(project, "merged", HALVES, "--history", "halves.db", "-k", "pressure"),
             replayed=run_of(project, "replayed", CASES, "--snapshot-in", "s.json"),
+            watched=watched(project, target),
         )
     target.close()
 
@@ -190,14 +331,18 @@ def run_of(project: Project, what: str, environments: Any, *arguments: str) -> O
     return replace(outcome, results_file=project.root / f"{what}.json")
 
 
+@pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("name", CASES)
-def test_the_same_looks_give_the_same_verdict_from_either(table: Table, name: str) -> None:
+def test_the_same_looks_give_the_same_verdict_however_they_are_known(table: Table, name: str, line: str) -> None:
     states = {
-        "remembered": table.remembered.states[f"{name}:boiler.pressure[0]"],
-        "kept": table.kept.states[f"kept-{name}:boiler.pressure[0]"],
-        "replayed": table.replayed.states[f"{name}:boiler.pressure[0]"],
+        "remembered": table.remembered.states[f"{name}:{line}"],
+        "kept": table.kept.states[f"kept-{name}:{line}"],
+        "replayed": table.replayed.states[f"{name}:{line}"],
     }
-    assert set(states.values()) == {CASES[name].state}, states
+    if name in WATCHED:
+        states["watched"] = table.watched[f"watched-{name}:{line}"]
+    expected = "ok" if (name, line) == ("on-the-line", LINES[1]) else CASES[name].state
+    assert set(states.values()) == {expected}, states
 
 
 @pytest.mark.parametrize("name", HALVES)
@@ -209,7 +354,7 @@ def test_it_is_asked_once_an_environment_and_only_where_a_line_is_crossed(table:
     requests: int = table.remembered.results["run"]["requests"]
     crossed = [name for name, case in CASES.items() if case.now > 80]
 
-    assert requests == len(CASES) + len(crossed)
+    assert requests == 3 * len(CASES) + len(crossed), "the state, the page twice, and what is remembered"
 
 
 def test_a_prometheus_that_knows_nothing_is_named_and_nothing_else_is(table: Table) -> None:
@@ -294,7 +439,7 @@ def test_what_cannot_be_used_leaves_a_window_open_and_says_why(project: Project,
     )
     bad["refused"] = (None, "connection refused")
     named = [word for name in bad for word in ("--env", name)]
-    run = project.run("checks", *named, "-n", "1", TOKEN=TOKEN)
+    run = project.run("checks", *named, "-n", "1", "-k", "pressure", TOKEN=TOKEN)
 
     states = {name: run.states[f"{name}:boiler.pressure[0]"] for name in bad}
     assert states == dict.fromkeys(bad, "pending") | {"whole": "critical"}, run.text

@@ -217,6 +217,23 @@ def test_one_healthy_look_ends_the_watching(windows: Project, target: Target) ->
     assert time.monotonic() - began < 19
 
 
+def test_a_look_that_brings_nothing_is_looked_after_and_no_longer_than_the_run_may(
+    windows: Project, target: Target
+) -> None:
+    environment(windows, target, scale=60)
+    left = [90, 90]
+
+    def answer(handler: Any) -> None:
+        handler.reply(*((200, {"pressure": left.pop()}) if left else (503, {"error": "starting"})))
+
+    target.answers["/state"] = answer
+    target.asked.clear()
+    run = windows.check("--sample", "3s", "-k", "pressure")
+    assert {state for name, state in run.states.items()} == {"unknown"}, run.text
+    assert "it answered 503, not 200" in run.text
+    assert 4 <= target.counts()["/state"] <= 8, "half a second apart, for three seconds"
+
+
 @pytest.mark.parametrize(("step", "state"), [(1, "critical"), (0, "ok")])
 def test_rates_are_watched_between_one_look_and_the_next(
     windows: Project, target: Target, step: int, state: str
