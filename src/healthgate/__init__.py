@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     )
     from healthgate.probes.redis import NodeAnswer, RedisNodes
     from healthgate.probes.stream import Heard, Message, Stream
+    from healthgate.probes.tls import Handshake, Tls
     from healthgate.probes.token import Claims, Token
     from healthgate.secret import Secret
     from healthgate.source import TIME_SCALE, FromProfile, Later, Measured, Observation, Source, measure, tried
@@ -75,6 +76,7 @@ __all__ = [
     "Files",
     "FromProfile",
     "Growth",
+    "Handshake",
     "Heard",
     "IpAddress",
     "Later",
@@ -102,6 +104,7 @@ __all__ = [
     "Target",
     "Targets",
     "Tier",
+    "Tls",
     "Token",
     "Unit",
     "Url",
@@ -159,6 +162,7 @@ _HOMES = {
     ),
     "probes.redis": ("NodeAnswer", "RedisNodes"),
     "probes.stream": ("Heard", "Message", "Stream"),
+    "probes.tls": ("Handshake", "Tls"),
     "probes.token": ("Claims", "Token"),
     "secret": ("Secret",),
     "source": ("FromProfile", "Later", "Measured", "Observation", "Source", "TIME_SCALE", "measure", "tried"),

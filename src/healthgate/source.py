@@ -21,8 +21,8 @@ class Observation:
     """What one request brought: facts if it was answered, else why not.
 
     `status` is `answered` or one word for what went wrong (refused, reset, late, unresolved, unreachable, tls,
-    oversized, malformed; missing, empty, forbidden or unreadable files; and broken where the probe's own code
-    failed); `at` is when the answer was complete, in seconds
+    oversized, malformed; plain where TLS was expected; missing, empty, forbidden or unreadable files; and broken where
+    the probe's own code failed); `at` is when the answer was complete, in seconds
     since 1970; facts are plain JSON values.
     """
 

@@ -98,12 +98,13 @@ def tls_context(trusted: str = "") -> ssl.SSLContext:
 
     `trusted` is the path of a PEM file whose certificates are trusted instead; UntrustedError where it has none.
     """
-    context = ssl.create_default_context(cadata=_certificates(trusted) if trusted else None)
+    context = ssl.create_default_context(cadata=certificates(trusted) if trusted else None)
     context.sslsocket_class = BoundedTLSSocket
     return context
 
 
-def _certificates(path: str) -> str:
+def certificates(path: str) -> str:
+    """Return the certificates in a PEM file, and nothing else of it; UntrustedError where it has none."""
     try:
         found = CERTIFICATE.findall(contents(path, LARGEST_TRUST))
     except OSError as problem:
