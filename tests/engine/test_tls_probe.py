@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+import healthgate
 from healthgate import Address, FilePath, Handshake, NoData, System, Tls, Url
 from healthgate.probes import certificate
 from healthgate.secret import Redactor, Secret
@@ -21,6 +23,7 @@ from tests.engine.target import Hostile, Peer, closed_port
 
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="no openssl command here")
 
+SCHEMA = json.loads((Path(healthgate.__file__).parent / "report/results.schema.json").read_text())
 FOREVER = 20.0
 DAY = 86_400.0
 LOCAL = "IP:127.0.0.1,DNS:localhost"
@@ -478,3 +481,4 @@ def test_a_run_tells_what_is_wrong_with_a_front(
         bare_project.environment("works", boiler="absent", shop={"public_url": url, "public_ca": ca})
         run = bare_project.check()
         assert run.states == states, run.text
+        jsonschema.validate(run.results, SCHEMA)
