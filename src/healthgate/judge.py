@@ -12,7 +12,7 @@ from healthgate.nearest import hint
 from healthgate.past import Past
 from healthgate.printable import printable
 from healthgate.profile import Profile
-from healthgate.source import AGAIN, Later, LookBack, Measured, Observation, Scene
+from healthgate.source import AGAIN, Absent, Later, LookBack, Measured, Observation, Scene
 from healthgate.state import WORST_FIRST, Floor, State
 from healthgate.verdict import Verdict
 from healthgate.window import Sample, interval, lacking
@@ -238,7 +238,10 @@ class Judge:
     def _was_made_whole(self, check: Check) -> bool:
         """Whether this run asked for all that a check reads; a look that earlier runs made needless is not missed."""
         systems = self.scene.systems
-        probes = [probe for probe in check.probes(systems) if not isinstance(probe, LookBack)]
+        try:
+            probes = [probe for probe in check.probes(systems) if not isinstance(probe, LookBack)]
+        except Absent:
+            return False
         return bool(probes) and all(
             name in self.scene.observations for probe in probes for name in probe.ids(systems[probe.system.name])
         )

@@ -25,6 +25,7 @@ class Boiler(System):
     name = "boiler"
     url: Url
     size: int | None = None
+    spare_url: Url | None = None
 
 
 STATE = get(Boiler, "/state", proven_by="boiler.reachable")
@@ -363,6 +364,14 @@ def test_a_check_whose_requests_were_not_made_explains_nothing(judge: Callable[.
     """It was left out of this run: blaming it would blame what nobody looked at."""
     level = claim("boiler.level", FUEL["level"], below(5))
     told = judge(seen({}), checks=(level, explained("boiler.tide", "boiler.level"))).verdict("boiler.tide")
+
+    assert (told.state, told.reason) == (State.UNKNOWN, "no data: the log is empty")
+
+
+def test_a_check_that_this_environment_leaves_out_explains_nothing(judge: Callable[..., Judge]) -> None:
+    """It needs a setting that is not there: nobody could have looked at it."""
+    spare = claim("boiler.spare", get(Boiler, "/spare", url="spare_url")["level"], below(5))
+    told = judge(seen({}), checks=(spare, explained("boiler.tide", "boiler.spare"))).verdict("boiler.tide")
 
     assert (told.state, told.reason) == (State.UNKNOWN, "no data: the log is empty")
 
