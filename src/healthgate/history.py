@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +28,15 @@ KEPT = 2000
 SPARE = 200
 """Looks above those that may gather before the oldest are taken out."""
 
+LARGEST = 100_000_000
+"""Bytes the file may have. Where what is kept would come near, all that has most is kept for a shorter time."""
+
+FULL = 0.9
+"""Share of that from which on less is kept: what one run adds fits into the rest."""
+
+LARGEST_JOURNAL = 8_000_000
+"""Bytes that are left in the file beside it (-wal) once its content has been taken over."""
+
 FORGOTTEN = 90 * 86400.0
 """Seconds after which a check that no run has seen is forgotten with all its looks."""
 
@@ -38,6 +48,8 @@ SHOWN = 30
 
 STATES = tuple(State)
 """States by the number they are kept as: only ever appended to."""
+
+BY_NUMBER: Mapping[object, State] = dict(enumerate(STATES))
 
 TABLES = (
     """
@@ -73,6 +85,41 @@ COUNTERS = (
     """,
 )
 """Made where they are missing: files of the same schema that are older have none."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The statements for what has looks: of whom there are how many, who was not seen since, and what to leave out."""
+
+    counts: str
+    old: str
+    empty: str
+    forget: str
+    thin: str
+    count: str
+
+
+KEPT_IN = (
+    _Kept(
+        "SELECT looks, number FROM series",
+        "SELECT number FROM series WHERE seen < ?",
+        "DELETE FROM look WHERE series = ?",
+        "DELETE FROM series WHERE number = ?",
+        "DELETE FROM look WHERE series = ?1 AND at < "
+        "(SELECT at FROM look WHERE series = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2 - 1)",
+        "UPDATE series SET looks = min(looks, ?2) WHERE number = ?1",
+    ),
+    _Kept(
+        "SELECT looks, number FROM counter",
+        "SELECT number FROM counter WHERE seen < ?",
+        "DELETE FROM tally WHERE counter = ?",
+        "DELETE FROM counter WHERE number = ?",
+        "DELETE FROM tally WHERE counter = ?1 AND at < "
+        "(SELECT at FROM tally WHERE counter = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2 - 1)",
+        "UPDATE counter SET looks = min(looks, ?2) WHERE number = ?1",
+    ),
+)
+"""Checks with their looks, and counters with theirs."""
 
 MOST_TALLIES = 200
 """Looks at a counter that one run is told of: of more, some between the oldest and the newest are left out."""
@@ -157,7 +204,7 @@ class History:
                     "max(?, (SELECT count(*) FROM look WHERE series = ? AND at >= ?))",
                     (number, shown, number, now - back[check] if check in back else math.inf),
                 ).fetchall()
-                told = tuple(Look(at, _state(kept), value) for at, kept, value in reversed(looks))
+                told = tuple([Look(at, _state(kept), value) for at, kept, value in reversed(looks)])
                 found[environment, check] = Past(told, _state(state), since)
         return MappingProxyType(found)
 
@@ -167,26 +214,27 @@ class History:
         Looks of this machine from before its clock was set are left out: their moments are of another clock. What
         cannot be read is not there: whoever writes next will tell why.
         """
-        try:
-            return {name: found for name, since in back.items() if (found := self._tallies(environment, name, since))}
-        except sqlite3.Error:
-            return {}
+        wanted: dict[float, set[str]] = {}
+        for name, since in back.items():
+            wanted.setdefault(since, set()).add(name)
+        found: dict[str, list[Tally]] = {}
+        with suppress(sqlite3.Error):
+            for since, names in wanted.items():
+                self._tell(found, environment, names, since)
+        return {name: _thinned(several) for name, several in found.items()}
 
-    def _tallies(self, environment: str, name: str, back: float) -> list[Tally]:
+    def _tell(self, found: dict[str, list[Tally]], environment: str, names: set[str], back: float) -> None:
         now = time.time()
+        booted, machine = now - time.monotonic(), _machine()
         rows = self.connection.execute(
-            "SELECT at, value, started, series, took, told, machine, booted FROM tally WHERE counter = "
-            "(SELECT number FROM counter WHERE environment = ? AND name = ?) AND at BETWEEN ? AND ? ORDER BY at",
-            (environment, name, now - back, now),
-        ).fetchall()
-        booted = now - time.monotonic()
-        found = [
-            Tally(at, *told)
-            for at, *told, machine, began in rows
-            if began is None or machine != _machine() or abs(began - booted) <= JUMP + DRIFT * (now - at)
-        ]
-        step = -(-len(found) // MOST_TALLIES)
-        return [found[0], *found[:0:-step][::-1]] if found else []
+            "SELECT name, at, value, started, series, took, told, machine, booted FROM counter JOIN tally "
+            "ON counter = number AND at BETWEEN ? AND ? WHERE environment = ? ORDER BY number, at",
+            (now - back, now, environment),
+        )
+        for name, at, value, started, series, took, told, where, began in rows:
+            same_clock = began is None or where != machine or abs(began - booted) <= JUMP + DRIFT * (now - at)
+            if name in names and same_clock:
+                found.setdefault(name, []).append(Tally(at, value, started, series, took, told))
 
     def record(
         self,
@@ -217,16 +265,12 @@ class History:
                 for name, looks in several.items():
                     if looks:
                         self._count(connection, environment, name, looks)
-            old = connection.execute("SELECT number FROM counter WHERE seen < ?", (time.time() - FORGOTTEN,)).fetchall()
-            for (number,) in old:
-                connection.execute("DELETE FROM tally WHERE counter = ?", (number,))
-                connection.execute("DELETE FROM counter WHERE number = ?", (number,))
-            forgotten = connection.execute(
-                "SELECT number FROM series WHERE seen < ?", (time.time() - FORGOTTEN,)
-            ).fetchall()
-            for (number,) in forgotten:
-                connection.execute("DELETE FROM look WHERE series = ?", (number,))
-                connection.execute("DELETE FROM series WHERE number = ?", (number,))
+            for of in KEPT_IN:
+                for (number,) in connection.execute(of.old, (time.time() - FORGOTTEN,)).fetchall():
+                    connection.execute(of.empty, (number,))
+                    connection.execute(of.forget, (number,))
+            self._confine(connection)
+        self._shrink()
 
     def _record(self, connection: sqlite3.Connection, verdict: Verdict, at: float) -> None:
         state = STATES.index(verdict.state)
@@ -249,12 +293,7 @@ class History:
             [(number, when, STATES.index(kept), _plain(value)) for when, kept, value in looked],
         )
         if looks > KEPT + SPARE:
-            connection.execute(
-                "DELETE FROM look WHERE series = ? AND at < "
-                "(SELECT at FROM look WHERE series = ? ORDER BY at DESC LIMIT 1 OFFSET ?)",
-                (number, number, KEPT - 1),
-            )
-            connection.execute("UPDATE series SET looks = ? WHERE number = ?", (KEPT, number))
+            self._keep_newest(connection, KEPT_IN[0], number, KEPT)
 
     def _count(self, connection: sqlite3.Connection, environment: str, name: str, looks: Sequence[Tally]) -> None:
         number, kept = connection.execute(
@@ -276,12 +315,29 @@ class History:
             ],
         )  # fmt: skip
         if kept > KEPT + SPARE:
-            connection.execute(
-                "DELETE FROM tally WHERE counter = ? AND at < "
-                "(SELECT at FROM tally WHERE counter = ? ORDER BY at DESC LIMIT 1 OFFSET ?)",
-                (number, number, KEPT - 1),
-            )
-            connection.execute("UPDATE counter SET looks = ? WHERE number = ?", (KEPT, number))
+            self._keep_newest(connection, KEPT_IN[1], number, KEPT)
+
+    def _keep_newest(self, connection: sqlite3.Connection, of: _Kept, number: int, most: int) -> None:
+        connection.execute(of.thin, (number, most))
+        connection.execute(of.count, (number, most))
+
+    def _confine(self, connection: sqlite3.Connection) -> None:
+        """Keep less of all that has most, until the file will stay below its bound."""
+        while _bytes_used(connection) > FULL * LARGEST:
+            counts = [(looks, of, number) for of in KEPT_IN for looks, number in connection.execute(of.counts)]
+            most = max((looks for looks, _, _ in counts), default=0) * 3 // 4
+            if most < 1:
+                return
+            for looks, of, number in counts:
+                if looks > most:
+                    self._keep_newest(connection, of, number, most)
+
+    def _shrink(self) -> None:
+        """Give back what a file of an earlier version has beyond its bound; where others are busy, another time."""
+        with suppress(sqlite3.Error):
+            if _bytes(self.connection) > LARGEST:
+                self.connection.execute("VACUUM")
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None, check_same_thread=False)
@@ -298,6 +354,7 @@ class History:
             with suppress(sqlite3.OperationalError):  # another run is switching it on, or it is on
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit = {LARGEST_JOURNAL}")
             if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'tally'").fetchone() == (0,):
                 connection.execute("BEGIN IMMEDIATE")
                 for statement in COUNTERS:
@@ -343,6 +400,24 @@ class History:
         self.notes.append(f"history: {self.path} was no history ({why}); it is now {aside.name}, and a new one begins")
 
 
+def _thinned(looks: list[Tally]) -> list[Tally]:
+    """Return no more looks than a run is told of: the oldest, the newest, and some between them."""
+    step = -(-len(looks) // MOST_TALLIES)
+    return [looks[0], *looks[:0:-step][::-1]]
+
+
+def _bytes(connection: sqlite3.Connection) -> int:
+    return _pragma(connection, "page_size") * _pragma(connection, "page_count")
+
+
+def _bytes_used(connection: sqlite3.Connection) -> int:
+    return _bytes(connection) - _pragma(connection, "page_size") * _pragma(connection, "freelist_count")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
 @lru_cache(maxsize=1)
 def _machine() -> int:
     """Return a number for this machine since it was started, whose clocks go together; 0 where it has none."""
@@ -358,9 +433,10 @@ def _is_no_history(error: sqlite3.DatabaseError) -> bool:
 
 
 def _state(number: object) -> State:
-    if isinstance(number, int) and 0 <= number < len(STATES):
-        return STATES[number]
-    raise sqlite3.DatabaseError("malformed: a state that there is not")
+    try:
+        return BY_NUMBER[number]
+    except (KeyError, TypeError):
+        raise sqlite3.DatabaseError("malformed: a state that there is not") from None
 
 
 def _plain(value: object) -> float | None:

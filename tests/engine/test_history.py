@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from healthgate import history as histories
 from healthgate.history import History, HistoryError
 from healthgate.past import Past
 from healthgate.state import Floor, State
+from healthgate.tally import Tally
 from healthgate.verdict import Verdict
 from tests.engine.project import Project
 from tests.engine.target import Target
@@ -88,25 +90,99 @@ def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert history.past(["works"], 100)[KEY].looks[-1].at == NOW + 499
 
 
+RUNS = 30 * 86_400 // 30
+"""Runs in thirty days of one every half a minute."""
+
+
+def test_the_file_stays_small_for_thirty_days_of_a_run_every_half_a_minute(tmp_path: Path) -> None:
+    """Two checks and two counters: two hundred of each take a hundred times as much, and stay below the bound."""
+    path = tmp_path / "h.db"
+    checks = [replace(VERDICT, id=f"boiler.x{n}") for n in range(2)]
+    first = NOW - RUNS * 30
+    history = History(path)
+    sizes, batch = [], 480  # a run that took as many samples: what is kept is the same, and the days pass faster
+    for run in range(0, RUNS, batch):
+        moments = [first + (run + n) * 30 for n in range(batch)]
+        taken = tuple((at, 50.0) for at in moments[:-1])
+        tallies = {f"boiler GET /metrics · n{n}_total{{}}": [Tally(at, at) for at in moments] for n in range(2)}
+        history.record([replace(check, samples=taken) for check in checks], moments[-1], {"works": tallies})
+        sizes.append(path.stat().st_size)
+        assert Path(f"{path}-wal").stat().st_size <= histories.LARGEST_JOURNAL
+    assert max(sizes[len(sizes) // 2 :]) <= max(sizes[: len(sizes) // 2]) * 1.05, "it has stopped to grow"
+    assert 100 * max(sizes) < histories.LARGEST
+    assert len(history.past(["works"], 5000)["works", "boiler.x0"].looks) >= histories.KEPT
+    history.close()
+
+
+def test_no_number_of_checks_makes_the_file_larger_than_its_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has most looks loses the oldest of them; what has few keeps all."""
+    monkeypatch.setattr(histories, "LARGEST", 600_000)
+    monkeypatch.setattr(histories, "LARGEST_JOURNAL", 100_000)
+    path = tmp_path / "h.db"
+    history = History(path)
+    sizes = []
+    for run in range(400):
+        at = NOW - (400 - run) * 30
+        several = [replace(VERDICT, id=f"boiler.x{n}") for n in range(40)]
+        tallies = {f"page · n{n}_total{{}}": [Tally(at, run, 5.0, 1, 0.01, at)] for n in range(40)}
+        few = [replace(VERDICT, id="boiler.rare")] if run % 20 == 0 else []
+        history.record([*several, *few], at, {"works": tallies})
+        sizes.append(path.stat().st_size)
+    assert 400_000 < max(sizes) <= 600_000
+    past = history.past(["works"], 5000)
+    assert len(past["works", "boiler.rare"].looks) == 20
+    several = [len(past["works", f"boiler.x{n}"].looks) for n in range(40)]
+    assert min(several) >= 20
+    assert max(several) < 400
+    newest = history.tallies("works", {"page · n7_total{}": 100_000.0})["page · n7_total{}"]
+    assert (newest[-1].value, len(newest) >= 20) == (399, True)
+    history.close()
+
+
+def test_a_file_that_was_larger_is_made_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "h.db"
+    history = History(path)
+    for n in range(40):
+        taken = tuple((NOW - 1000 + second, 50.0) for second in range(900))
+        history.record([replace(VERDICT, id=f"boiler.x{n}", samples=taken)], NOW)
+    history.close()
+    assert path.stat().st_size > 600_000
+    monkeypatch.setattr(histories, "LARGEST", 300_000)
+    history = History(path)
+    history.record([VERDICT], NOW)
+    history.close()
+    assert path.stat().st_size <= 300_000
+
+
 def test_what_no_run_has_seen_for_long_is_forgotten(tmp_path: Path) -> None:
     history = History(tmp_path / "h.db")
+    history.record([], NOW, {"works": {"old": [Tally(NOW - histories.FORGOTTEN - 60, 1)], "new": [Tally(NOW, 1)]}})
     history.record([VERDICT], NOW - histories.FORGOTTEN - 60)
     history.record([replace(VERDICT, id="boiler.purity")], NOW)
     assert set(history.past(["works"])) == {("works", "boiler.purity")}
     assert history.connection.execute("SELECT count(*) FROM look").fetchone() == (1,)
+    assert history.connection.execute("SELECT name FROM counter").fetchall() == [("new",)]
+    assert history.connection.execute("SELECT count(*) FROM tally").fetchone() == (1,)
 
 
 WRITER = """
 import sys, time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from healthgate.history import History
+from healthgate.tally import Tally
 from tests.engine.test_history import VERDICT
 number = int(sys.argv[2])
 for run in range(10):
     history = History(Path(sys.argv[1]))
     history.past(["works"])
-    history.record([replace(VERDICT, id=f"boiler.x{n}") for n in range(20)], number * 100 + run + time.time())
+    history.tallies("works", {f"n{n}": 300.0 for n in range(20)})
+    at = number * 100 + run + time.time()
+    counters = {f"n{n}": [Tally(at, run), Tally(at + 0.5, run)] for n in range(20)}
+    history.record([replace(VERDICT, id=f"boiler.x{n}") for n in range(20)], at, {"works": counters})
     history.close()
 """
 
@@ -119,19 +195,44 @@ def test_many_runs_write_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
     assert not history.notes
     assert history.connection.execute("SELECT count(*), sum(looks) FROM series").fetchone() == (20, 4000)
     assert history.connection.execute("SELECT count(*) FROM look").fetchone() == (4000,)
+    assert history.connection.execute("SELECT count(*), sum(looks) FROM counter").fetchone() == (20, 8000)
+    assert history.connection.execute("SELECT count(*) FROM tally").fetchone() == (8000,)
 
 
-def test_reading_two_hundred_checks_takes_little(tmp_path: Path) -> None:
+def test_reading_two_hundred_windows_of_a_full_history_takes_little(tmp_path: Path) -> None:
+    """Checks and counters, five minutes back, of as much as is ever kept."""
     history = History(tmp_path / "h.db")
+    now = time.time()
     several = [replace(VERDICT, id=f"boiler.x{n}") for n in range(200)]
-    for number in range(40):
-        history.record(several, NOW + number)
+    tallies = {f"n{n}": [Tally(now, 1)] for n in range(200)}
+    history.record(several, now, {"works": tallies})
+    with history.writing() as connection:
+        numbers = f"""(
+            WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < {histories.KEPT}) SELECT n FROM i
+        )"""
+        connection.execute(f"INSERT INTO look SELECT number, {now} - 30 * n, 0, 50 FROM series, {numbers}")
+        connection.execute(
+            "INSERT INTO tally (counter, at, value, series, took, machine) "
+            f"SELECT number, {now} - 30 * n, 1000 - n, 1, 0.1, 7 FROM counter, {numbers}"
+        )
+    back = {check.id: 360.0 for check in several}
+    since = dict.fromkeys(tallies, 360.0)
+
+    assert quickest(lambda: history.past(["works"], back=back)) < 0.05
+    assert quickest(lambda: history.tallies("works", since)) < 0.05
+    assert len(history.past(["works"], back=back)["works", "boiler.x7"].looks) == 30
+    counted = history.tallies("works", since)
+    assert (len(counted), len(counted["n7"]) >= 9) == (200, True)
+
+
+def quickest(read: Callable[[], object]) -> float:
+    """Return the CPU seconds that the quickest of several tries took."""
     took = []
     for _ in range(5):
         began = time.process_time()
-        assert len(history.past(["works"])) == 200
+        read()
         took.append(time.process_time() - began)
-    assert min(took) < 0.05
+    return min(took)
 
 
 @pytest.mark.parametrize("what", ["text", "cut off", "of a column less", "zeroes"])
