@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Some containers set it: every Python that a test starts would then compile the whole package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test detection lint render bench soak clean
 
@@ -16,6 +18,7 @@ demo: .venv/.demo
 # Lint, types and all tests, with the servers they use, file by file on two workers: one of them is busy with the
 # detection matrix while the other does the rest. ARGS go to pytest: make test ARGS='-n 0 -x'
 test: .venv/.test lint
+	@$(BIN)/python -m compileall -q src lab checks
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # What turns every check red: causes every fault in running labs, writes docs/detection.md and its picture.
