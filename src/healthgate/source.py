@@ -76,6 +76,8 @@ class Scene:
     """All that this run observed, where `observations` has some of it in the place of another."""
     counted: dict[tuple[str, str, float], Tally | NoData] = field(default_factory=dict)
     """What counters were at the looks of this run, as far as anybody asked: pages are read once."""
+    computed: dict["Derived", Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was already computed from these observations, which stay as they are once anything was."""
 
     def observation(self, request: str) -> Observation:
         """Return what `request` brought in the reading this scene shows; one never made is no data."""
@@ -409,7 +411,7 @@ class Measured:
 
 
 class Derived(Source):
-    """A pure function of several sources."""
+    """A pure function of several sources, computed once for each scene."""
 
     def __init__(self, function: Callable[..., Any], sources: tuple[Source, ...]) -> None:
         self.function = function
@@ -423,7 +425,9 @@ class Derived(Source):
         return tuple(dict.fromkeys(proof for source in self.sources for proof in source.proofs(systems)))
 
     def value(self, scene: Scene) -> Any:
-        return self.function(*(source.value(scene) for source in self.sources))
+        if self not in scene.computed:
+            scene.computed[self] = self.function(*(source.value(scene) for source in self.sources))
+        return scene.computed[self]
 
     def where(self, systems: Mapping[str, System]) -> str:
         return ", ".join(dict.fromkeys(filter(None, (source.where(systems) for source in self.sources))))
