@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     )
     from healthgate.probes.counted import counter, falling, together
     from healthgate.probes.documents import Document, DocumentFolder, Documents
+    from healthgate.probes.event_format import Comment, Event
+    from healthgate.probes.event_stream import EventStream, Followed, Resumed
     from healthgate.probes.exposition import Exposition, Page, fallen, growth
     from healthgate.probes.files import FileFact, Files, Listing
     from healthgate.probes.http import Answer, Credential, bearer, get, head
@@ -62,18 +64,22 @@ __all__ = [
     "Alerts",
     "Answer",
     "Claims",
+    "Comment",
     "Credential",
     "Date",
     "Document",
     "DocumentFolder",
     "Documents",
     "Duration",
+    "Event",
+    "EventStream",
     "Exposition",
     "Facts",
     "FileFact",
     "FilePath",
     "FilePattern",
     "Files",
+    "Followed",
     "FromProfile",
     "Growth",
     "Handshake",
@@ -94,6 +100,7 @@ __all__ = [
     "Port",
     "Prometheus",
     "RedisNodes",
+    "Resumed",
     "Rule",
     "Rules",
     "Secret",
@@ -152,6 +159,8 @@ _HOMES = {
     ),
     "probes.counted": ("counter", "falling", "together"),
     "probes.documents": ("Document", "DocumentFolder", "Documents"),
+    "probes.event_format": ("Comment", "Event"),
+    "probes.event_stream": ("EventStream", "Followed", "Resumed"),
     "probes.exposition": ("Exposition", "Page", "fallen", "growth"),
     "probes.files": ("FileFact", "Files", "Listing"),
     "probes.http": ("Answer", "Credential", "bearer", "get", "head"),
