@@ -52,7 +52,8 @@ clean:
 	$(PYTHON) -m venv .venv
 
 # The report extra brings a Node of its own, which is only wanted where the machine has none that is new enough.
-.venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
+.venv/.demo: pyproject.toml constraints.txt .ci/debian | .venv/bin/python
+	@.ci/debian prometheus
 	$(BIN)/pip install -q -c constraints.txt -e '.[lab]' allure-pytest markdown-it-py pytest-xdist
 	@$(BIN)/python -c 'import os, healthgate.page.node as n; n.found(os.environ)' 2>/dev/null \
 		|| $(BIN)/pip install -q -c constraints.txt -e '.[report]' \

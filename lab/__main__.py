@@ -15,8 +15,10 @@ from typing import Any
 from lab import running
 from lab.faults import catalogue
 from lab.faults.catalogue import BadParametersError, UnknownFaultError, Values
+from lab.ports import BLOCK
 
 USAGE_ERROR = 4
+HIGHEST = 65_536 - BLOCK
 REACHED_BY = {
     "gateway": "LAB_GATEWAY_URL",
     "market service": "LAB_MARKET_URL",
@@ -42,7 +44,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--fault", action="append", default=[], metavar="NAME[:k=v,k=v]", help="inject once healthy (repeatable)"
     )
-    parser.add_argument("--port-base", type=int, metavar="N", help="use ports N to N+16 (default: free ones)")
+    parser.add_argument("--port-base", type=int, metavar="N", help=f"use {BLOCK} ports from N on (default: free ones)")
     parser.add_argument("--time-scale", type=float, default=60.0, metavar="X", help="production seconds per lab second")
     parser.add_argument("--seed", type=int, help="seed of the price walk (default: random, printed)")
     parser.add_argument("--redis", choices=("auto", "embedded", "system"), default="auto")
@@ -55,8 +57,8 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     found = parser.parse_args(words)
     if found.attach and not found.json:
         parser.error("--attach goes with --json")
-    if found.port_base is not None and not 1024 <= found.port_base <= 65519:
-        parser.error("--port-base must be from 1024 to 65519")
+    if found.port_base is not None and not 1024 <= found.port_base <= HIGHEST:
+        parser.error(f"--port-base must be from 1024 to {HIGHEST}")
     if found.time_scale < 1:
         parser.error("--time-scale must be 1 or more")
     return found

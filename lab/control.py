@@ -20,18 +20,20 @@ from lab.desk import Desk
 from lab.doors import Door
 from lab.faults import catalogue
 from lab.faults.catalogue import Values
+from lab.health import Health
 from lab.host import ListeningPort, injected, key_is_right, quiet, stop_signal
 from lab.link import SupervisorLink
 from lab.ports import HOST
 from lab.processes import NoEndError, Processes
+from lab.prometheus import PROCESS, PrometheusServer, binary
 from lab.redis_cluster import mend
 from lab.settings import NODES, SERVICES, Settings
-from lab.tokens import mint
-from lab.traffic import INTERNAL_HEADER
 
 READY_WITHIN_S: Final = 40.0
 RECOVERED_WITHIN_S: Final = 30.0
 POLL_S: Final = 0.05
+STEADY: Final = 3
+"""Looks in a row after which the lab is believed to be up: a service may not have noticed yet that it lost another."""
 ANSWERS_WITHIN_S: Final = 20.0
 SERVING_WITHIN_S: Final = 8.0
 SETTLED_WITHIN_S: Final = 3.0
@@ -58,12 +60,14 @@ class Infrastructure:
         settings: Settings,
         processes: Processes,
         is_well: Callable[[float], Awaitable[bool]],
+        prometheus: PrometheusServer | None,
     ) -> None:
         self.link = link
         self.settings = settings
         self.processes = processes
         self.is_well = is_well
         """Waits up to some seconds until everything is up, and says whether it is."""
+        self.prometheus = prometheus
         self.doors = {
             name: Door(door, port)
             for name, door, port in zip(NODES, settings.ports.doors, settings.ports.redis, strict=True)
@@ -85,16 +89,10 @@ class Control:
         self._client = httpx.AsyncClient(
             timeout=CALL_TIMEOUT_S, headers={"X-Lab-Key": settings.control_key}, trust_env=False
         )
-        self._service_client = httpx.AsyncClient(
-            timeout=3.0,
-            headers={
-                INTERNAL_HEADER: settings.internal_key,
-                "Authorization": f"Bearer {mint(settings.jwt_secret, 'superadmin', 86400)}",
-            },
-            trust_env=False,
-        )
         self.processes = Processes(link, settings, self._client)
-        self.infrastructure = Infrastructure(link, settings, self.processes, self.wait_until_healthy)
+        prometheus = PrometheusServer(settings) if binary() else None
+        self.health = Health(settings, prometheus)
+        self.infrastructure = Infrastructure(link, settings, self.processes, self.wait_until_healthy, prometheus)
         self.desk = Desk("control", self.infrastructure)
         self._app = self.routes()
         link.on_exit = lambda name: self._spawn(self._shut_door_of(name))
@@ -186,6 +184,8 @@ class Control:
             await self.lift(handle)
         await self.desk.reset()
         await self._run(NODES)
+        if self.infrastructure.prometheus is not None:
+            await self._run([PROCESS])
         await self._revive_doors()
         await mend(self.settings.ports)  # before the services start, which end where they find no cluster
         await self._run(SERVICES)
@@ -230,8 +230,10 @@ class Control:
         # Between lifting a fault and recovery, connection attempts may still fail on its account; what is caused
         # meanwhile belongs to the same disturbance.
         deadline = asyncio.get_running_loop().time() + RECOVERED_WITHIN_S
+        ups = 0
         while not self.active and asyncio.get_running_loop().time() < deadline:
-            if await self._is_up():
+            ups = ups + 1 if await self.health.is_up() else 0
+            if ups == STEADY:
                 if not self.active:
                     self._disturbed_since = None
                     await self._forget_since(since)
@@ -250,28 +252,7 @@ class Control:
 
     async def is_healthy(self) -> bool:
         """Whether everything is up, has been, and prices flow to Redis without loss or delay."""
-        body = await self._read("market", "/api/debug/websocket-to-redis")
-        flow, uptime = body.get("flow", {}), body.get("websocket_status", {}).get("uptime_percent", 0)
-        flowing = flow.get("delivery_ratio_percent", 0) > 99.5 and flow.get("lag_ms_p95", 1000) < 80
-        return flowing and uptime > 99.5 and await self._is_up()
-
-    async def _is_up(self) -> bool:
-        market = await self._read("market", "/api/debug/comprehensive")
-        summary = (await self._read("gateway", "/api/python-health")).get("data", {})
-        try:
-            return _all_well(market, summary)
-        except (KeyError, TypeError):  # one of them did not answer, or not completely
-            return False
-
-    async def _read(self, service: str, path: str) -> dict[str, Any]:
-        ports = self.settings.ports
-        port = {"market": ports.market, "gateway": ports.gateway}[service]
-        try:
-            answer = await self._service_client.get(f"http://{HOST}:{port}{path}")
-            body = answer.json() if answer.status_code == 200 else {}
-        except (httpx.TransportError, ValueError):
-            return {}
-        return body if isinstance(body, dict) else {}
+        return await self.health.is_settled()
 
     async def wait_until_healthy(self, within_s: float) -> bool:
         """Wait up to `within_s` seconds for everything to be up."""
@@ -289,6 +270,7 @@ class Control:
                 Route("/__lab/state", self._state),
                 Route("/__lab/config", self._config),
                 Route("/__lab/processes", self._processes),
+                Route("/__lab/canary", self._canary),
                 Route("/__lab/processes/{name}/terminate", self._terminate, methods=["POST"]),
                 Route("/__lab/faults", self._inject, methods=["POST"]),
                 Route("/__lab/faults", self._catalogue, methods=["GET"]),
@@ -333,6 +315,10 @@ class Control:
 
     async def _processes(self, _request: Request) -> Response:
         return JSONResponse((await self.link.order("table"))["processes"])
+
+    async def _canary(self, _request: Request) -> Response:
+        answer = await self._client.get(f"{self.settings.ports.url('ingress')}/canary")
+        return JSONResponse(answer.json())
 
     async def _terminate(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -385,30 +371,12 @@ class Control:
         return Response(status_code=204)
 
 
-def _all_well(market: dict[str, Any], summary: dict[str, Any]) -> bool:
-    redis, websocket = market["redis_cluster_diagnostics"], market["websocket_diagnostics"]
-    freshness = market["market_data_diagnostics"]["data_freshness"]
-    listeners = websocket["connection_status"]["listeners"].values()
-    status = market["service_status"]
-    return (
-        market["system_health"] == summary["system_health"] == "healthy"
-        and freshness["fresh_symbols"] == freshness["total_symbols"]
-        and all(node["healthy"] for node in redis["cluster_health"]["nodes"])
-        and redis["cluster_health"]["cluster_state"] == "ok"
-        and all(test["success"] and test["data_found"] for test in redis["connection_pool"]["connection_tests"])
-        and all(listener["connected"] for listener in listeners)
-        and status["running_count"] == status["expected_count"]
-        and status["last_health_check"] > status["started_at"]
-        and websocket["performance"]["message_rate_per_sec"] > 120
-    )
-
-
 async def serve(settings: Settings, supervisor_end: socket.socket, faults: list[tuple[str, Values]]) -> None:
     """Run the control plane until told to stop; report to the supervisor once the lab is ready."""
     link = SupervisorLink(*await asyncio.open_connection(sock=supervisor_end))
     listening = asyncio.create_task(link.listen())
     control = Control(settings, link)
-    port = ListeningPort(control.guarded, settings.ports.control)
+    port = ListeningPort(control.guarded, settings.ports["control"])
     await port.open()
     for door in control.infrastructure.doors.values():
         await door.admit()

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,12 +68,14 @@ class ListeningPort:
         port: int,
         address: str = HOST,
         websockets: type[WebSocketsSansIOProtocol] = WebSocketsSansIOProtocol,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.app = app
         self.port = port
         self.address = address
         self.transports: dict[tuple[str, int], asyncio.Transport] = {}
         self._websockets = websockets
+        self._tls = tls
         self._refusals: list[object] = []
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -123,6 +126,8 @@ class ListeningPort:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )
+        config.load()
+        config.ssl = self._tls
         self._server = _Server(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         while not self._server.started and not self._serving.done():
@@ -175,8 +180,7 @@ class Host:
                 Route("/__lab/requests/reset", self._reset_requests, methods=["POST"]),
             ]
         )
-        port = {"gateway": settings.ports.gateway, "market": settings.ports.market}.get(name, settings.ports.feed)
-        self.public = ListeningPort(self.dispatch, port)
+        self.public = ListeningPort(self.dispatch, settings.ports[name])
         self.private = ListeningPort(self.dispatch, settings.ports.private(name))
         self.ports = [self.public]
         """Every port on which callers reach the service; the private one is the control plane's."""

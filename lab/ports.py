@@ -1,4 +1,4 @@
-"""Loopback ports: one block of seventeen per lab, kept apart from other labs on the same machine."""
+"""Loopback ports: one block a lab, kept apart from other labs on the same machine."""
 
 import random
 import socket
@@ -8,59 +8,53 @@ from typing import Final
 HOST: Final = "127.0.0.1"
 OUTSIDE: Final = "127.0.0.9"
 """Where outside callers would find what is bound to more than the internal address; nothing listens there."""
-BLOCK: Final = 17
 FIRST, LAST = 20000, 32000  # below the range the kernel hands out for outgoing connections
+LAYOUT: Final = (
+    *("gateway", "market", "feed", "control"),
+    *("door 1", "door 2", "door 3", "node 1", "node 2", "node 3", "bus 1", "bus 2", "bus 3"),
+    *("gateway inside", "market inside", "feed inside", "feed door"),
+    *("wsmanager", "wsmanager inside", "wsmanager scrape"),
+    *("wsmanager_staging", "wsmanager_staging inside", "wsmanager_staging scrape"),
+    *("ingress", "ingress inside", "ingress https", "ingress http"),
+    "prometheus",
+)
+"""What each port of a block is for. A service has a port under its name for callers, one `inside` for the control
+plane, and some have more."""
+BLOCK: Final = len(LAYOUT)
 
 
 @dataclass(frozen=True)
 class Ports:
-    """The seventeen ports of one lab, all on 127.0.0.1."""
+    """The ports of one lab, all on 127.0.0.1."""
 
     base: int
 
-    @property
-    def gateway(self) -> int:
-        """Public port of the gateway."""
-        return self.base
+    def __getitem__(self, name: str) -> int:
+        """Port of that name in the layout."""
+        return self.base + LAYOUT.index(name)
 
-    @property
-    def market(self) -> int:
-        """Public port of the market service."""
-        return self.base + 1
+    def url(self, name: str, scheme: str = "http") -> str:
+        """Address of the port of that name."""
+        return f"{scheme}://{HOST}:{self[name]}"
 
-    @property
-    def feed(self) -> int:
-        """Port on which the market service reaches the upstream price feed."""
-        return self.base + 2
-
-    @property
-    def control(self) -> int:
-        """Port of the lab's control plane."""
-        return self.base + 3
+    def private(self, service: str) -> int:
+        """Port on which a service answers the control plane even while its public ports are shut."""
+        return self[f"{service} inside"]
 
     @property
     def doors(self) -> tuple[int, int, int]:
         """Ports on which callers from outside reach redis-node-1, -2 and -3."""
-        return (self.base + 4, self.base + 5, self.base + 6)
+        return (self["door 1"], self["door 2"], self["door 3"])
 
     @property
     def redis(self) -> tuple[int, int, int]:
         """Ports the three Redis nodes themselves listen on."""
-        return (self.base + 7, self.base + 8, self.base + 9)
+        return (self["node 1"], self["node 2"], self["node 3"])
 
     @property
     def redis_buses(self) -> tuple[int, int, int]:
         """Cluster bus ports of the three Redis nodes."""
-        return (self.base + 10, self.base + 11, self.base + 12)
-
-    @property
-    def feed_door(self) -> int:
-        """Port on which callers from outside reach the upstream price feed."""
-        return self.base + 16
-
-    def private(self, service: str) -> int:
-        """Port on which a service answers the control plane even while its public port is shut."""
-        return self.base + {"gateway": 13, "market": 14, "feed": 15}[service]
+        return (self["bus 1"], self["bus 2"], self["bus 3"])
 
 
 @dataclass(frozen=True)
@@ -107,14 +101,14 @@ def _reserve_block(base: int) -> Reservation | None:
 
 
 def reserve_from(base: int) -> Reservation:
-    """Reserve the seventeen ports that start at `base`, or raise PortsTakenError."""
+    """Reserve the block of ports that starts at `base`, or raise PortsTakenError."""
     if reservation := _reserve_block(base):
         return reservation
     raise PortsTakenError(f"ports {base} to {base + BLOCK - 1} are not all free on {HOST}")
 
 
 def reserve_any() -> Reservation:
-    """Reserve a free block of seventeen ports between 20000 and 32000."""
+    """Reserve a free block of ports between 20000 and 32000."""
     chooser = random.SystemRandom()
     for _ in range(200):
         base = FIRST + BLOCK * chooser.randrange((LAST - FIRST) // BLOCK)

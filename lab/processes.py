@@ -9,7 +9,6 @@ import httpx
 import psutil
 
 from lab.link import SupervisorLink
-from lab.ports import HOST
 from lab.settings import Settings
 
 POLL_S: Final = 0.02
@@ -85,12 +84,10 @@ class Processes:
 
     async def is_serving(self, name: str, within_s: float) -> bool:
         """Wait until a service takes callers; False when it has ended, or has not come so far in `within_s` seconds."""
-        ports = self._settings.ports
-        port = {"gateway": ports.gateway, "market": ports.market, "feed": ports.feed}[name]
         deadline = asyncio.get_running_loop().time() + within_s
         while asyncio.get_running_loop().time() < deadline:
             try:
-                await self._client.get(f"http://{HOST}:{port}/__lab/state")
+                await self._client.get(f"{self._settings.ports.url(name)}/__lab/state")
             except httpx.TransportError:
                 if (await self.row(name))["state"] != "running":
                     return False

@@ -7,7 +7,12 @@ from lab.clock import TimeScale
 from lab.ports import HOST, Ports
 
 NODES = ("redis-node-1", "redis-node-2", "redis-node-3")
-SERVICES = ("feed", "market", "gateway")
+SERVICES = ("feed", "market", "gateway", "wsmanager_staging", "wsmanager", "ingress")
+"""Services in the order in which they are started: what a service asks stands before it."""
+
+
+INSTANCES = {"wsmanager": "production", "wsmanager_staging": "staging"}
+"""Instances of the WebSocket manager, and the environment each calls itself."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +34,24 @@ class Settings:
         """Directory of the services' log files."""
         return self.directory / "logs"
 
+    @property
+    def app(self) -> Path:
+        """Directory of what the WebSocket manager's team keeps: monitoring files, manifests, exported dashboards."""
+        return self.directory / "app"
+
+    @property
+    def prometheus(self) -> Path:
+        """Directory of the Prometheus: its configuration, the rules it has loaded, what it has scraped."""
+        return self.directory / "prometheus"
+
     def environment(self, service: str) -> dict[str, str]:
         """Environment variables of one service, as an operator would set them."""
         ports = self.ports
         common = {"LOG_DIR": str(self.logs), "LAB_TIME_SCALE": f"{self.time_scale.factor:g}"}
         if service == "gateway":
             return common | {
-                "PORT": str(ports.gateway),
-                "PYTHON_SERVICE_URL": f"http://{HOST}:{ports.market}",
+                "PORT": str(ports["gateway"]),
+                "PYTHON_SERVICE_URL": ports.url("market"),
                 "UPSTREAM_TIMEOUT_MS": "30000",
                 "JWT_SECRET": self.jwt_secret,
                 "SUMMARY_CACHE_SECONDS": "15",
@@ -45,10 +60,10 @@ class Settings:
             }
         if service == "market":
             return common | {
-                "PORT": str(ports.market),
+                "PORT": str(ports["market"]),
                 "REDIS_NODES": ",".join(f"{HOST}:{port}" for port in ports.redis),
-                "MARKET_WS_BINARY_URL": f"ws://{HOST}:{ports.feed}/binary",
-                "MARKET_WS_JSON_URL": f"ws://{HOST}:{ports.feed}/json",
+                "MARKET_WS_BINARY_URL": ports.url("feed", "ws") + "/binary",
+                "MARKET_WS_JSON_URL": ports.url("feed", "ws") + "/json",
                 "REDIS_POOL_MAX": "50",
                 "FRESH_THRESHOLD_SECONDS": "30",
                 "HEALTH_MONITOR_INTERVAL": "300",
@@ -56,4 +71,23 @@ class Settings:
                 "REDIS_START_TIMEOUT": "15",
                 "PREREQUISITES": "blocking",
             }
-        return common | {"PORT": str(ports.feed), "LAB_SEED": str(self.seed)}
+        if service in INSTANCES:
+            return common | {
+                "PORT": str(ports[service]),
+                "EXCHANGE_WS_URL": ports.url("feed", "ws") + "/streams",
+                "ENVIRONMENT": INSTANCES[service],
+                "USE_NEW_WS_MANAGER": "true" if service == "wsmanager_staging" else "false",
+                "JWT_SECRET": self.jwt_secret,
+                "APP_LOG": str(self.logs / ("app.log" if service == "wsmanager" else "app-staging.log")),
+            }
+        if service == "ingress":
+            return common | {
+                "PORT": str(ports["ingress"]),
+                "PRODUCTION_URL": ports.url("wsmanager"),
+                "STAGING_URL": ports.url("wsmanager_staging"),
+                "CANARY_MANIFEST": str(self.app / "k8s" / "staging-canary.yaml"),
+                "CERTIFICATES": str(self.directory / "tls"),
+                "ALLOWED_CLIENTS": HOST,
+                "INGRESS_LOG": str(self.logs / "ingress.log"),
+            }
+        return common | {"PORT": str(ports["feed"]), "LAB_SEED": str(self.seed)}

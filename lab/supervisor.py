@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lab import archive, redis_cluster
+from lab import archive, artefacts, prometheus, redis_cluster
 from lab.clock import TimeScale, iso, now
 from lab.faults.catalogue import Values
 from lab.ports import HOST, OUTSIDE, Reservation
-from lab.settings import NODES, SERVICES, Settings
+from lab.settings import INSTANCES, NODES, SERVICES, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,9 +125,12 @@ class Supervisor:
         )
         self._started_at = now()
         archive.write(self.settings.logs, self._started_at, random.Random(seed))
+        self._write_artefacts()
         self.on_ready: Callable[[], None] = lambda: None
         self.failure: str | None = None
-        self.processes = {name: Process(name) for name in (*NODES, *SERVICES, "control")}
+        self._prometheus = prometheus.binary()
+        scraping = (prometheus.PROCESS,) if self._prometheus else ()
+        self.processes = {name: Process(name) for name in (*scraping, *NODES, *SERVICES, "control")}
         self._reservation = reservation
         self._redis_binary = redis_binary
         self._faults = faults
@@ -144,8 +147,10 @@ class Supervisor:
         """Start everything and supervise it until told to stop; returns the exit code."""
         self._take_signals()
         try:
-            for node in NODES:
-                self._start(node)
+            # Prometheus takes five seconds to its first scrape, the cluster two to be writable: both begin at once.
+            for name in self.processes:
+                if name not in (*SERVICES, "control"):
+                    self._start(name)
             asyncio.run(redis_cluster.form(self.settings.ports))
             self._import_services()
             for name in (*SERVICES, "control"):
@@ -161,6 +166,12 @@ class Supervisor:
             return 1
         return 0
 
+    def _write_artefacts(self) -> None:
+        settings = self.settings
+        scraped = {environment: f"{HOST}:{settings.ports[f'{name} scrape']}" for name, environment in INSTANCES.items()}
+        artefacts.write(settings.app, settings.time_scale, scraped)
+        prometheus.install(settings)
+
     def _take_signals(self) -> None:
         for end in (self._signals, self._signal_end, self._link):
             end.setblocking(False)
@@ -175,13 +186,17 @@ class Supervisor:
     def _import_services(self) -> None:
         # Imported only now, while the cluster is busy becoming writable.
         from lab import control  # noqa: PLC0415
-        from lab.services import feed, gateway  # noqa: PLC0415
-        from lab.services.market import app  # noqa: PLC0415
+        from lab.services import feed, gateway, ingress  # noqa: PLC0415
+        from lab.services.market import app as market  # noqa: PLC0415
+        from lab.services.wsmanager import app as wsmanager  # noqa: PLC0415
 
         self._bodies = {
             "feed": lambda: feed.run(self.settings),
-            "market": lambda: app.run(self.settings),
+            "market": lambda: market.run(self.settings),
             "gateway": lambda: gateway.run(self.settings),
+            "wsmanager": lambda: wsmanager.run("wsmanager", self.settings),
+            "wsmanager_staging": lambda: wsmanager.run("wsmanager_staging", self.settings),
+            "ingress": lambda: ingress.run(self.settings),
             "control": lambda: control.run(self.settings, self._control_end, self._faults),
         }
         gc.collect()
@@ -227,6 +242,13 @@ class Supervisor:
             node = NODES.index(name)
             words = redis_cluster.command_line(self._redis_binary, self.settings.ports, node, self.directory / name)
             os.execv(words[0], words)
+        if name == prometheus.PROCESS and self._prometheus:
+            kept = environment.get(prometheus.RETENTION) or prometheus.KEPT_FOR
+            folder = self.settings.prometheus
+            words = prometheus.command_line(
+                self._prometheus, self.settings.ports, folder, kept, self.settings.time_scale
+            )
+            os.execve(words[0], words, os.environ | {"GOMAXPROCS": "1"})
         if name in SERVICES:
             wanted = self.settings.environment(name) | environment
             for variable, value in wanted.items():
@@ -385,20 +407,30 @@ class Supervisor:
         ports, secret = self.settings.ports, self.settings.jwt_secret
         nodes = {f"LAB_REDIS_NODE_{number}": f"{HOST}:{port}" for number, port in enumerate(ports.doors, 1)}
         return {
-            "LAB_GATEWAY_URL": f"http://{HOST}:{ports.gateway}",
-            "LAB_MARKET_URL": f"http://{HOST}:{ports.market}",
-            "LAB_MARKET_OUTSIDE": f"{OUTSIDE}:{ports.market}",
-            "LAB_STREAM_URL": f"ws://{HOST}:{ports.market}/ws/prices",
-            "LAB_FEED_BINARY_URL": f"ws://{HOST}:{ports.feed_door}/binary",
-            "LAB_FEED_JSON_URL": f"ws://{HOST}:{ports.feed_door}/json",
+            "LAB_GATEWAY_URL": ports.url("gateway"),
+            "LAB_MARKET_URL": ports.url("market"),
+            "LAB_MARKET_OUTSIDE": f"{OUTSIDE}:{ports['market']}",
+            "LAB_STREAM_URL": ports.url("market", "ws") + "/ws/prices",
+            "LAB_FEED_BINARY_URL": ports.url("feed door", "ws") + "/binary",
+            "LAB_FEED_JSON_URL": ports.url("feed door", "ws") + "/json",
             **nodes,
             "LAB_SUPERADMIN_TOKEN": mint(secret, "superadmin", TOKEN_LIFE_S),
             "LAB_ADMIN_TOKEN": mint(secret, "admin", TOKEN_LIFE_S),
             "LAB_USER_TOKEN": mint(secret, "user", TOKEN_LIFE_S),
             "LAB_EXPIRED_TOKEN": mint(secret, "superadmin", -3600),
-            "LAB_CONTROL_URL": f"http://{HOST}:{ports.control}",
+            "LAB_CONTROL_URL": ports.url("control"),
             "LAB_KEY": self.settings.control_key,
             "LAB_LOGS": str(self.settings.logs),
+            "LAB_WSMANAGER_URL": ports.url("wsmanager"),
+            "LAB_WSMANAGER_STAGING_URL": ports.url("wsmanager_staging"),
+            "LAB_WSMANAGER_STREAM_URL": ports.url("wsmanager", "ws") + "/api/ws/stream",
+            "LAB_WSMANAGER_PUBLIC_URL": ports.url("ingress https", "https"),
+            "LAB_WSMANAGER_PLAIN_URL": ports.url("ingress http"),
+            "LAB_WSMANAGER_CA": str(self.settings.directory / "tls" / "ca.pem"),
+            "LAB_WSMANAGER_OUTSIDE": OUTSIDE,
+            "LAB_CANARY_URL": ports.url("ingress"),
+            "LAB_PROMETHEUS_URL": ports.url(prometheus.PROCESS),
+            "LAB_APP": str(self.settings.app),
             "LAB_INSTALLED": archive.installed_on(self._started_at),
             "LAB_SEED": str(self.settings.seed),
             "LAB_PID": str(os.getpid()),

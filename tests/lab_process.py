@@ -123,7 +123,7 @@ class RunningLab:
         return str(self.send("POST", f"{self.url('gateway')}/api/auth/token", body=body)[1]["token"])
 
     def log(self, service: str) -> Path:
-        """Path of the log of `market` or `gateway`."""
+        """Path of the log of `market`, `gateway`, `ingress` or `app` (the WebSocket manager)."""
         return Path(self.variables["LAB_LOGS"]) / f"{service}.log"
 
     def requests(self) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class RunningLab:
         return bool(self.control("GET", "/__lab/state")["healthy"])
 
     def url(self, service: str) -> str:
-        """Base URL of `gateway`, `market` or `control`."""
+        """Base URL of a service or of `control`."""
         return self.variables[f"LAB_{service.upper()}_URL"]
 
     def get(self, service: str, path: str, role: str | None = None) -> tuple[int, Any]:

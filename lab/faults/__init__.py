@@ -1,7 +1,9 @@
 """The catalogue of faults, one module a family; importing this package fills the catalogue."""
 
 from lab.faults import (
+    artefacts,
     catalogue,
+    exposition,
     feed,
     gateway,
     http,
@@ -10,15 +12,20 @@ from lab.faults import (
     log_lines,
     market_data,
     pool,
+    processes,
+    prometheus,
     redis,
     reports,
     services,
     start,
     stream,
+    wsmanager,
 )
 
 __all__ = [
+    "artefacts",
     "catalogue",
+    "exposition",
     "feed",
     "gateway",
     "http",
@@ -27,9 +34,12 @@ __all__ = [
     "log_lines",
     "market_data",
     "pool",
+    "processes",
+    "prometheus",
     "redis",
     "reports",
     "services",
     "start",
     "stream",
+    "wsmanager",
 ]

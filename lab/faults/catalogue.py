@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from lab.universe import INDEX
 
 Layer = Literal["behaviour", "infrastructure", "response", "report"]
-Place = Literal["control", "feed", "market", "gateway", "service"]
+Place = Literal["control", "feed", "market", "gateway", "wsmanager", "wsmanager_staging", "ingress", "service"]
 """Where a part of a fault acts; `service` is the process named by the parameter `service`."""
 Values = dict[str, Any]
 Action = Callable[..., AbstractAsyncContextManager[None]]

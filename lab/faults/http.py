@@ -7,14 +7,15 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.faults.catalogue import Fault, anything, choice, number, text, whole
+from lab.settings import SERVICES
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from lab.host import ListeningPort, Target
 
-SERVICE: Final = choice("service", "the service", ["gateway", "market"])
-ANY_SERVICE: Final = choice("service", "the service", ["gateway", "market", "feed"])
+SERVICE: Final = choice("service", "the service", ["gateway", "market", "wsmanager", "wsmanager_staging"])
+ANY_SERVICE: Final = choice("service", "the service", list(SERVICES))
 ROUTE: Final = text("path", "the route, such as /api/debug/comprehensive (none: every route)", default=None)
 SCOPE: Final = choice(
     "scope",
@@ -80,6 +81,7 @@ STATUS = Fault(
         SERVICE,
         ROUTE,
         whole("status", "the HTTP status", at_least=200, at_most=599),
+        choice("method", "requests of that method only", ["GET", "HEAD", "POST"], default="GET"),
         anything("body", "the body: a text as it is, anything else as JSON", default=None),
         SCOPE,
     ),
@@ -93,6 +95,7 @@ async def status_fixed(
     *,
     path: str | None,
     status: int,
+    method: str,
     body: Any,
     scope: str,
 ) -> AsyncIterator[None]:
@@ -114,7 +117,7 @@ async def status_fixed(
 
         return answer
 
-    async with target.host.traffic.broken(path, scope, wrap):
+    async with target.host.traffic.broken(path, scope, wrap, method):
         yield
 
 

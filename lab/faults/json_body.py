@@ -66,14 +66,15 @@ def _evaluated(value: Any) -> Any:
     return value
 
 
-class _Recording:
-    """An ASGI send that keeps the answer instead of sending it."""
+class Answered:
+    """An answer that was kept instead of sent: an ASGI send."""
 
     def __init__(self) -> None:
         self.start: Message = {}
         self.body = bytearray()
 
     async def __call__(self, message: "Message") -> None:
+        """Keep one message."""
         if message["type"] == "http.response.start":
             self.start = message
         else:
@@ -91,7 +92,7 @@ def rewriting(change: Callable[[Any], None]) -> "Callable[[ASGIApp], ASGIApp]":
 
     def wrap(app: "ASGIApp") -> "ASGIApp":
         async def rewrite(scope: "Scope", receive: "Receive", send: "Send") -> None:
-            answer = _Recording()
+            answer = Answered()
             await app(scope, receive, answer)
             body = bytes(answer.body)
             if answer.start["status"] == 200:
@@ -225,13 +226,13 @@ async def body_frozen(
     scope: str,
 ) -> AsyncIterator[None]:
     """Capture the body now; callers who may see the route get that one."""
-    captured = _Recording()
+    captured = Answered()
     await target.host.traffic.app(_own_request(target, path), _nothing_more, captured)
     body = bytes(captured.body)
 
     def wrap(app: "ASGIApp") -> "ASGIApp":
         async def frozen(scope: "Scope", receive: "Receive", send: "Send") -> None:
-            answer = _Recording()
+            answer = Answered()
             await app(scope, receive, answer)
             await answer.replay(send, body if answer.start["status"] == 200 else bytes(answer.body))
 
@@ -242,6 +243,7 @@ async def body_frozen(
 
 
 def _own_request(target: "Target", path: str) -> dict[str, Any]:
+    path, _, query = path.partition("?")
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -250,7 +252,7 @@ def _own_request(target: "Target", path: str) -> dict[str, Any]:
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query.encode(),
         "root_path": "",
         "headers": list(target.own_headers),
         "client": ("127.0.0.1", 0),

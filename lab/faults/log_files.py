@@ -6,44 +6,68 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
-from lab import archive
+from lab import archive, artefacts
 from lab.clock import now
-from lab.faults.catalogue import Fault, choice, number, truth, whole
+from lab.faults.catalogue import Fault, Values, choice, number, truth, whole
 
 if TYPE_CHECKING:
     from lab.control import Infrastructure
     from lab.services.market.service import Market
 
-FOLDER = choice("dir", "the folder", ["market_log_dir"], default="market_log_dir")
+FOLDER = choice("dir", "the folder", ["market_log_dir", "grafana_backup_dir"], default="market_log_dir")
+LOGS = choice("dir", "the folder", ["market_log_dir"], default="market_log_dir")
+
+
+def _misfit(values: Values) -> str | None:
+    of_logs = values["dir"] == "market_log_dir"
+    fitting = values["class"] is not None, values["remove_older_than_days"] is not None, values["days"] is None
+    if all(one is of_logs for one in fitting):
+        return None
+    return "market_log_dir goes with class and remove_older_than_days, grafana_backup_dir with days"
+
 
 AGE = Fault(
     "F.file.age",
     "infrastructure",
-    "Remove a class of log files beyond an age, as a rotation that keeps too little; healing puts them back with"
-    " their times.",
+    "Remove a class of log files beyond an age, as a rotation that keeps too little, or the exported dashboards of the"
+    " last days, as an export that does not run; healing puts them back with their times.",
     (
         FOLDER,
-        choice("class", "rotated logs of single days (detail), or archived summaries", ["detail", "summary"]),
-        number("remove_older_than_days", "age beyond which files go, days", at_least=0, at_most=1000),
+        choice(
+            "class", "rotated logs of single days (detail), or archived summaries", ["detail", "summary"], default=None
+        ),
+        number("remove_older_than_days", "age beyond which logs go, days", at_least=0, at_most=1000, default=None),
+        number("days", "age up to which exported dashboards go, days", at_least=0, at_most=1000, default=None),
     ),
+    _misfit,
 )
 
 
 @AGE.on("control")
 @asynccontextmanager
-async def old_files_gone(
-    infrastructure: "Infrastructure", *, class_: archive.Kind, remove_older_than_days: float
+async def files_gone(
+    infrastructure: "Infrastructure",
+    *,
+    class_: archive.Kind | None,
+    remove_older_than_days: float | None,
+    days: float | None,
 ) -> AsyncIterator[None]:
     """Move the files out of the folder, and back on exit."""
-    logs = infrastructure.settings.logs
-    aside = Path(mkdtemp(prefix="removed-", dir=infrastructure.settings.directory))
-    for path in archive.files(logs, class_, now() - remove_older_than_days * archive.DAY_S):
+    settings = infrastructure.settings
+    if class_ is not None and remove_older_than_days is not None:
+        folder = settings.logs
+        leaving = archive.files(folder, class_, now() - remove_older_than_days * archive.DAY_S)
+    else:
+        folder, newest = settings.app / artefacts.BACKUPS, now() - (days or 0) * archive.DAY_S
+        leaving = [path for path in folder.iterdir() if path.stat().st_mtime > newest]
+    aside = Path(mkdtemp(prefix="removed-", dir=settings.directory))
+    for path in leaving:
         path.rename(aside / path.name)
     try:
         yield
     finally:
         for path in aside.iterdir():
-            path.rename(logs / path.name)
+            path.rename(folder / path.name)
         aside.rmdir()
 
 
@@ -53,7 +77,7 @@ GROW = Fault(
     "Grow the current market.log by a hole before its first line; every line stays readable at its end, and lines"
     " written meanwhile stay when it heals.",
     (
-        FOLDER,
+        LOGS,
         whole("mb", "size the file grows to, MB of 2**20 bytes", at_least=1, at_most=100_000),
         truth("sparse", "whether the file takes no room on the disk", default=True),
     ),

@@ -2,15 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from lab.faults.catalogue import Fault, Place, Values, choice, number, text, truth, whole
 
-SERVICES: Final[dict[str, Place]] = {"market_log": "market", "gateway_log": "gateway"}
+SERVICES: Final[dict[str, Place]] = {"market_log": "market", "gateway_log": "gateway", "app_log": "wsmanager"}
 LOG: Final = choice("log", "the log", list(SERVICES), default="market_log")
-LEVEL_OF: Final = (("CRITICAL", "CRITICAL"), ("❌", "ERROR"), ("closed", "WARN"))
+LEVEL_OF: Final = (("CRITICAL", "CRITICAL"), ("❌", "ERROR"), ("closed", "WARN"), ("retry", "WARN"))
 WARMUP: Final = "🔥 Market data warmup successful"
 LONGEST_BURST_S: Final = 0.2
 
@@ -45,6 +45,7 @@ EMIT = Fault(
             at_most=100,
             default=None,
         ),
+        number("every_s", "write the copies again every so many seconds", at_least=0.1, at_most=3600, default=None),
     ),
     lambda values: (
         "rate_percent goes with market_log" if values["rate_percent"] and values["log"] != "market_log" else None
@@ -75,22 +76,34 @@ async def lines_added(
     age_s: float,
     followed_by_warmup: bool,
     rate_percent: float | None,
+    every_s: float | None,
 ) -> AsyncIterator[None]:
     """Write the lines; take them out on exit."""
     if not _keeps(target, log):
         yield
         return
     with target.log.planting() as mark:
-        for _ in range(times):
-            target.log.write(_level(line), "fault", line, age_s=age_s, planted_by=mark)
-            if followed_by_warmup:
-                target.log.write("INFO", "fault", WARMUP, age_s=age_s, planted_by=mark)
-        going_on = asyncio.create_task(_add_by_rate(target, line, rate_percent, mark)) if rate_percent else None
+
+        def write() -> None:
+            for _ in range(times):
+                target.log.write(_level(line), "fault", line, age_s=age_s, planted_by=mark)
+                if followed_by_warmup:
+                    target.log.write("INFO", "fault", WARMUP, age_s=age_s, planted_by=mark)
+
+        write()
+        going_on = [asyncio.create_task(_add_by_rate(target, line, rate_percent, mark))] if rate_percent else []
+        going_on += [asyncio.create_task(_repeat(write, every_s))] if every_s else []
         try:
             yield
         finally:
-            if going_on is not None:
-                going_on.cancel()
+            for task in going_on:
+                task.cancel()
+
+
+async def _repeat(write: Callable[[], None], every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        write()
 
 
 async def _add_by_rate(market: Any, line: str, rate_percent: float, mark: object) -> None:

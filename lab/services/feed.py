@@ -19,6 +19,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from lab.clock import now_ms
 from lab.host import Host, ListeningPort, quiet, stop_signal
+from lab.services.exchange import Exchange
 from lab.settings import Settings
 from lab.universe import HOME_CHANNEL, INDEX, LISTING, SYMBOLS
 
@@ -132,6 +133,7 @@ class Feed:
         """Faults under which callers from outside are refused the upgrade to a WebSocket."""
         self.deaf_to_pings: list[object] = []
         """Faults under which pings of callers from outside are not answered."""
+        self.exchange = Exchange(seed)
         self._turn = 0
 
     @property
@@ -306,15 +308,16 @@ async def serve(settings: Settings) -> None:
         routes=[
             WebSocketRoute("/binary", feed.serve_channel),
             WebSocketRoute("/json", feed.serve_channel),
+            WebSocketRoute("/streams/{name}", feed.exchange.serve),
         ]
     )
     host = Host("feed", app, feed, settings)
-    feed.door = ListeningPort(host.dispatch, settings.ports.feed_door, websockets=answering_pings(feed))
+    feed.door = ListeningPort(host.dispatch, settings.ports["feed door"], websockets=answering_pings(feed))
     host.ports.append(feed.door)
     await host.private.open()
     await host.public.open()
     await feed.door.open()
-    work = [asyncio.create_task(feed.tick()), asyncio.create_task(feed.beat())]
+    work = [asyncio.create_task(one) for one in (feed.tick(), feed.beat(), feed.exchange.tell())]
     await stop_signal()
     for task in work:
         task.cancel()

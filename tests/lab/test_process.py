@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lab.prometheus import PROCESS, binary
+from lab.settings import NODES, SERVICES
 from tests.lab_process import REPOSITORY, RunningLab, wait_until
 
 VARIABLES = {
@@ -32,6 +34,16 @@ VARIABLES = {
     "LAB_CONTROL_URL",
     "LAB_KEY",
     "LAB_LOGS",
+    "LAB_WSMANAGER_URL",
+    "LAB_WSMANAGER_STAGING_URL",
+    "LAB_WSMANAGER_STREAM_URL",
+    "LAB_WSMANAGER_PUBLIC_URL",
+    "LAB_WSMANAGER_PLAIN_URL",
+    "LAB_WSMANAGER_CA",
+    "LAB_WSMANAGER_OUTSIDE",
+    "LAB_CANARY_URL",
+    "LAB_PROMETHEUS_URL",
+    "LAB_APP",
     "LAB_INSTALLED",
     "LAB_SEED",
     "LAB_PID",
@@ -103,7 +115,7 @@ def test_children_die_with_a_parent_killed_with_9_and_the_next_start_sweeps_up(t
     own = {"TMPDIR": str(tmp_path)}  # any other lab that starts meanwhile would sweep up as well
     with RunningLab(environment=own) as lab:
         children = psutil.Process(lab.pid).children(recursive=True)
-        assert len(children) == 7
+        assert len(children) == len(NODES) + len(SERVICES) + len(["control"]) + len([PROCESS] if binary() else [])
         os.kill(lab.pid, signal.SIGKILL)
         wait_until(lambda: not [one for one in children if one.is_running()], 5, "all children are dead")
         directory = Path(lab.variables["LAB_LOGS"]).parent

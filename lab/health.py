@@ -1,0 +1,83 @@
+"""Is the lab well? Each system as its own figures tell it, asked by way of the services' own calls."""
+
+from typing import Any
+
+import httpx
+
+from lab.prometheus import PrometheusServer
+from lab.settings import INSTANCES, Settings
+from lab.tokens import mint
+from lab.traffic import INTERNAL_HEADER
+
+Body = dict[str, Any]
+
+
+class Health:
+    """Asks the services how they are. `prometheus` is None where there is none."""
+
+    def __init__(self, settings: Settings, prometheus: PrometheusServer | None) -> None:
+        self._ports = settings.ports
+        self._prometheus = prometheus
+        self._client = httpx.AsyncClient(
+            timeout=3.0,
+            headers={
+                INTERNAL_HEADER: settings.internal_key,
+                "Authorization": f"Bearer {mint(settings.jwt_secret, 'superadmin', 86400)}",
+            },
+            trust_env=False,
+        )
+
+    async def is_settled(self) -> bool:
+        """Whether everything is up, has been, and prices flow to Redis without loss or delay."""
+        body = await self._read("market", "/api/debug/websocket-to-redis")
+        flow, uptime = body.get("flow", {}), body.get("websocket_status", {}).get("uptime_percent", 0)
+        flowing = flow.get("delivery_ratio_percent", 0) > 99.5 and flow.get("lag_ms_p95", 1000) < 80
+        return flowing and uptime > 99.5 and await self.is_up()
+
+    async def is_up(self) -> bool:
+        """Whether everything is up."""
+        return await self._market_is_up() and await self._manager_is_up()
+
+    async def _market_is_up(self) -> bool:
+        market = await self._read("market", "/api/debug/comprehensive")
+        summary = (await self._read("gateway", "/api/python-health")).get("data", {})
+        try:
+            return _market_is_well(market, summary)
+        except (KeyError, TypeError):  # one of them did not answer, or not completely
+            return False
+
+    async def _manager_is_up(self) -> bool:
+        instances = [await self._read(name, "/api/ws/metrics") for name in INSTANCES]
+        canary = await self._read("ingress", "/canary")
+        try:
+            well = all(body["status"] == "healthy" and body["metrics"]["activeConnections"] for body in instances)
+        except KeyError:
+            return False
+        scraped = self._prometheus is None or await self._prometheus.scrapes()
+        return well and canary.get("state") == "running" and scraped
+
+    async def _read(self, service: str, path: str) -> Body:
+        try:
+            answer = await self._client.get(self._ports.url(service) + path)
+            body = answer.json() if answer.status_code == 200 else {}
+        except (httpx.TransportError, ValueError):
+            return {}
+        return body if isinstance(body, dict) else {}
+
+
+def _market_is_well(market: dict[str, Any], summary: dict[str, Any]) -> bool:
+    redis, websocket = market["redis_cluster_diagnostics"], market["websocket_diagnostics"]
+    freshness = market["market_data_diagnostics"]["data_freshness"]
+    listeners = websocket["connection_status"]["listeners"].values()
+    status = market["service_status"]
+    return (
+        market["system_health"] == summary["system_health"] == "healthy"
+        and freshness["fresh_symbols"] == freshness["total_symbols"]
+        and all(node["healthy"] for node in redis["cluster_health"]["nodes"])
+        and redis["cluster_health"]["cluster_state"] == "ok"
+        and all(test["success"] and test["data_found"] for test in redis["connection_pool"]["connection_tests"])
+        and all(listener["connected"] for listener in listeners)
+        and status["running_count"] == status["expected_count"]
+        and status["last_health_check"] > status["started_at"]
+        and websocket["performance"]["message_rate_per_sec"] > 120
+    )
