@@ -6,14 +6,22 @@ from typing import Any
 import pytest
 import yaml
 
+from healthgate.limit import in_time
 from healthgate.state import State
 from tests.checks.world import CATALOGUE, ROOT, World
 
 ROWS: list[dict[str, Any]] = yaml.safe_load((ROOT / "tests/checks/spec_rows.yaml").read_text())
-STATES = {"PASS": State.OK, "OBJECTIVE_MISS": State.MISSED, "WARNING": State.WARNING, "CRITICAL": State.CRITICAL}
+STATES = {
+    "PASS": State.OK,
+    "OBJECTIVE_MISS": State.MISSED,
+    "WARNING": State.WARNING,
+    "CRITICAL": State.CRITICAL,
+    "PENDING": State.PENDING,
+}
 
 JUDGED_AS_TRUTH = {
     "gateway.auth.quick_health_protected": "the profile decides which status code is the right one",
+    "wsmanager.canary.staging_up": "one that is out of reach has no status code, and must be a value for a window",
 }
 """Rows with a number that are judged as true or false instead, and why."""
 
@@ -31,6 +39,13 @@ PAGES = {
     "RB-11": "gateway-down",
     "RB-12": "broken-contract",
     "RB-13": "log-hygiene",
+    "RB-30": "websocket-manager-down",
+    "RB-31": "connection-leak",
+    "RB-32": "retry-rate",
+    "RB-33": "cleanup-lag",
+    "RB-34": "canary",
+    "RB-35": "monitoring-chain",
+    "RB-36": "exposure",
 }
 
 
@@ -73,17 +88,27 @@ def test_a_row_without_values_has_the_lines_that_are_specified(check_id, row):
     assert set(tiers) == set(row["tiers"])
 
 
+@every_instance
+def test_every_line_needs_the_time_that_is_specified(check_id, row):
+    tiers = CATALOGUE.checks[check_id].stays.tiers()
+    assert {name: tier.sustained for name, tier in tiers.items()} == {
+        name: tier.get("for_s", 0) for name, tier in row["tiers"].items()
+    }
+
+
 def examples() -> Iterator[Any]:
     for check_id, row in EACH:
         for example in row.get("evaluator_examples", ()):
-            yield pytest.param(
-                check_id, example["value"], STATES[example["state"]], id=f"{check_id}-{example['value']}"
-            )
+            alone = STATES[example.get("state") or example["single_sample"]]
+            all_along = STATES[example.get("state") or example["sustained"]]
+            yield pytest.param(check_id, example["value"], alone, all_along, id=f"{check_id}-{example['value']}")
 
 
-@pytest.mark.parametrize(("check_id", "value", "state"), list(examples()))
-def test_values_around_each_edge_are_judged_as_specified(check_id, value, state):
-    assert CATALOGUE.checks[check_id].stays.judge(value) is state
+@pytest.mark.parametrize(("check_id", "value", "alone", "all_along"), list(examples()))
+def test_values_around_each_edge_are_judged_as_specified(check_id, value, alone, all_along):
+    limit = CATALOGUE.checks[check_id].stays
+    assert limit.judge(value) is alone
+    assert limit.judge(value, in_time) is all_along
 
 
 def all_required(check_id: str) -> set[str]:

@@ -11,7 +11,20 @@ from tests.checks.world import CATALOGUE, ROOT
     ("name", "missing"),
     [
         ("lab", {}),
-        ("staging", {"gateway.log": 1, "market.outside": 1, "market.logs": 14, "market.log_archives": 1}),
+        (
+            "staging",
+            {
+                "gateway.log": 1,
+                "market.outside": 1,
+                "market.logs": 14,
+                "market.log_archives": 1,
+                "wsmanager.public_url": 4,
+                "wsmanager.log": 1,
+                "wsmanager.monitoring": 6,
+                "wsmanager.alertmanager": 1,
+                "wsmanager.canary_manifest": 1,
+            },
+        ),
         (
             "production",
             {
@@ -22,6 +35,11 @@ from tests.checks.world import CATALOGUE, ROOT
                 "market.feed_json_url": 1,
                 "market.logs": 14,
                 "market.log_archives": 1,
+                "wsmanager.outside": 1,
+                "wsmanager.log": 1,
+                "wsmanager.monitoring": 6,
+                "wsmanager.alertmanager": 1,
+                "wsmanager.canary_manifest": 1,
             },
         ),
     ],

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from healthgate.facts import NoData
+from tests.checks import websocket_manager
 from tests.checks.world import (
+    AGAIN,
     ARCHIVES,
     CATALOGUE,
     CLAIMS,
@@ -42,7 +44,13 @@ def with_value(body: Any, path: tuple[Any, ...], value: Any) -> Any:
     return changed
 
 
-OURS = (STREAM, FEED_BINARY, FEED_JSON, MARKET_LOG, GATEWAY_LOG, LOG_FILES, ARCHIVES, OUTSIDE, CLAIMS)
+PAGES = (websocket_manager.METRICS, websocket_manager.CANARY, websocket_manager.OWN_PAGE)
+DOCUMENTS = (websocket_manager.MANIFEST, websocket_manager.ALERTMANAGER, websocket_manager.MONITORING)
+OURS = (
+    *(STREAM, FEED_BINARY, FEED_JSON, MARKET_LOG, GATEWAY_LOG, LOG_FILES, ARCHIVES, OUTSIDE, CLAIMS),
+    *(websocket_manager.HEALTH, websocket_manager.PLAIN, websocket_manager.LOG, websocket_manager.TLS),
+    *(*PAGES, *DOCUMENTS),
+)
 """Readings whose facts are the probe's own words; what others may put into them is tried by name below."""
 
 
@@ -87,13 +95,18 @@ def judged(world: World, checks: list[str]) -> None:
             check.stays.judge(getattr(found, "value", found))
 
 
-@pytest.mark.parametrize("request_id", [STREAM, FEED_BINARY, FEED_JSON])
-def test_any_message_may_be_anything(request_id):
-    readers = sorted(
+def readers_of(request_id: str) -> list[str]:
+    systems = World().systems
+    return sorted(
         check.id
         for check in CATALOGUE.checks.values()
-        if request_id in [name for p in check.probes(World().systems) for name in p.ids(World().systems["market"])]
+        if request_id in [name for probe in check.probes(systems) for name in probe.ids(systems[probe.system.name])]
     )
+
+
+@pytest.mark.parametrize("request_id", [STREAM, FEED_BINARY, FEED_JSON])
+def test_any_message_may_be_anything(request_id):
+    readers = readers_of(request_id)
     tick = json.loads(ticks()[0]["text"])
     bodies = [*HOSTILE, *(with_value(tick, path, value) for path in leaves(tick) for value in HOSTILE)]
     texts = ["", "{", "\x00", "[" * 3000, *(json.dumps(body) for body in bodies)]
@@ -109,3 +122,51 @@ def test_any_claim_of_a_token_may_be_anything(value):
         world = World()
         world.observations[CLAIMS].facts["claims"][name] = value
         judged(world, ["gateway.auth.token_hygiene"])
+
+
+NAMES = ("ws_manager_active_connections", "ws_manager_stream_creations_total", "process_start_time_seconds")
+VALUES = ("NaN", "+Inf", "-Inf", "-1", "1e308", "1e999", "9" * 4000, "x", "", "1 1", "1 99999999999999")
+LABELS = ("", "{}", '{environment=""}', '{environment="staging"}', '{environment="production",a="b"}', '{a="\\u0000"}')
+
+
+def hostile_pages() -> Iterator[str]:
+    yield from ("", "\n", "\x00\n", "{\n", "# TYPE\n", "<html>\n", "a 1", "a" * 9000 + " 1\n")
+    whole = websocket_manager.page_text("production", websocket_manager.PRODUCTION_FIGURES)
+    for name in NAMES:
+        line = next(line for line in whole.splitlines() if line.startswith(name))
+        yield whole.replace(line + "\n", "")
+        yield whole.replace(f"# TYPE {name}", "# TYPE other")
+        for value in VALUES:
+            yield whole.replace(line, f"{line.rpartition(' ')[0]} {value}")
+        for labels in LABELS:
+            yield whole.replace(line, f"{name}{labels} 1")
+            yield whole.replace(line, f"{line}\n{name}{labels} 1")
+
+
+@pytest.mark.parametrize("request_id", PAGES)
+def test_any_metrics_page_may_be_anything(request_id):
+    readers = readers_of(request_id)
+    assert readers
+    for text in hostile_pages():
+        for looks in ((request_id,), (request_id + AGAIN,), (request_id, request_id + AGAIN)):
+            world = World()
+            for name in looks:
+                if name in world.observations:
+                    world.observations[name].facts["text"] = text
+            judged(world, readers)
+
+
+@pytest.mark.parametrize("request_id", DOCUMENTS)
+def test_any_member_of_a_document_may_be_anything(request_id):
+    readers = readers_of(request_id)
+    assert readers
+    world = World()
+    facts = world.observations[request_id].facts
+    records = facts["read"].values() if "read" in facts else [facts["document"]]
+    for record in records:
+        whole = record["content"]
+        for path in leaves(whole):
+            for value in HOSTILE:
+                record["content"] = with_value(whole, path, value)
+                judged(world, readers)
+        record["content"] = whole

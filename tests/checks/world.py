@@ -15,6 +15,8 @@ from healthgate.secret import Secret
 from healthgate.source import Observation, Scene
 from healthgate.state import Floor
 from healthgate.verdict import Verdict
+from healthgate.window import Sample
+from tests.checks import websocket_manager
 
 if TYPE_CHECKING:
     from healthgate.system import System
@@ -360,11 +362,13 @@ class World:
         for name, facts in _local_facts().items():
             self.observations[name] = Observation(name, "answered", NOW, 1.0, facts=copy.deepcopy(facts))
         self.observations[OUTSIDE] = Observation(OUTSIDE, "refused", NOW, 0.2, error="connection refused")
+        self.observations |= websocket_manager.observations()
         token = Secret("a.b.c-of-some-length")
         tokens = dict.fromkeys(("superadmin_token", "admin_token", "user_token", "expired_token"), token)
         self.systems: dict[str, System] = {
             "gateway": CATALOGUE.systems["gateway"](url="https://gateway.example.com", **tokens, **gateway),
             "market": CATALOGUE.systems["market"](symbols=list(SYMBOLS)),
+            "wsmanager": CATALOGUE.systems["wsmanager"](**websocket_manager.SETTINGS),
         }
         if direct:
             self.systems["gateway"] = CATALOGUE.systems["gateway"](
@@ -446,5 +450,15 @@ class World:
 
     def verdict(self, check_id: str) -> Verdict:
         """Return the verdict on one check."""
+        return self._judge({}).verdict(check_id)
+
+    def verdict_after(self, check_id: str, value: float | str | bool, seconds: float) -> Verdict:
+        """Return the verdict on one check that has brought the same value at every look of so many seconds before."""
+        cadence = CATALOGUE.checks[check_id].cadence
+        looks = range(round(seconds / cadence), 0, -1)
+        taken = [Sample(NOW - number * cadence, value) for number in looks]
+        return self._judge({check_id: taken}).verdict(check_id)
+
+    def _judge(self, remembered: dict[str, list[Sample]]) -> Judge:
         profile = Profile(name="scene", path=ROOT / "scene.yaml", systems=self.systems)
-        return Judge(profile, CATALOGUE.checks, self.scene, Floor.OBJECTIVE, "{name}").verdict(check_id)
+        return Judge(profile, CATALOGUE.checks, self.scene, Floor.OBJECTIVE, "{name}", remembered=remembered)

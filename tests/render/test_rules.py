@@ -83,7 +83,7 @@ def test_every_specified_example_is_among_those_prometheus_is_tried_with():
                     continue
                 value = promql.number(example["value"])
                 assert any(f'check="{check_id}", environment="{value}"' in one for one in series), (check_id, value)
-                state = STATES[example["state"]]
+                state = STATES[example.get("state") or example["sustained"]]
                 for alert in (State.WARNING, State.CRITICAL):
                     labels = f'{{environment="{value}", state="{alert}"}}'
                     assert ((check_id, labels) in firing) is (state is alert), (check_id, value)

@@ -1,0 +1,330 @@
+"""Is the canary there, is it one, does it get its share, and is it no worse than production? (spec 4.9)."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from checks.availability import DOWN
+from checks.findings import Findings
+from checks.wsmanager import (
+    ACTIVE,
+    CANARY,
+    CANARY_CONTROL,
+    CANARY_JSON,
+    CANARY_MANIFEST,
+    CREATED,
+    ERRORS,
+    JSON,
+    METRICS,
+    PRODUCTION,
+    RETRIES,
+    SERVER,
+    STAGING,
+    grown,
+)
+from checks.wsmanager.manifest import declared_weight
+from healthgate import (
+    Answer,
+    Exposition,
+    Facts,
+    Growth,
+    Measured,
+    NoData,
+    Page,
+    Source,
+    Tier,
+    Unit,
+    Vector,
+    at_most,
+    check,
+    equals,
+    exactly,
+    lasting,
+    measure,
+    percent,
+    shown,
+    tried,
+)
+from healthgate.duration import spoken
+
+times = Unit("times")
+
+FLOOR = 0.01
+"""Retries a second below which two instances are not compared: a handful says nothing (conflict C-24)."""
+
+WEIGHT = 10
+SHARE = (5.0, 15.0)
+"""Percent of new streams that the canary may get while 10 are declared."""
+
+ENOUGH = 200
+"""New streams above which the share that is observed is judged."""
+
+WORSE_BY, POINTS = 1.5, 1.0
+"""The canary may have that many times production's errors, or one percentage point more, whichever is more."""
+
+
+@measure(CANARY.outcome, tried(CANARY))
+def canary_up(answer: Answer, page: Page | NoData) -> Measured:
+    """Whether the staging instance serves its own metrics page."""
+    if answer.status in DOWN:
+        return Measured(False, answer.error)
+    if answer.status != "answered":
+        raise NoData(answer.error)
+    if answer.code != 200:
+        return Measured(False, f"it answered {answer.spoken_code}, not 200")
+    if isinstance(page, NoData):
+        raise page
+    told = {sample.labels.get("environment") for sample in page.series(ACTIVE)}
+    if None in told:
+        raise NoData(f"{ACTIVE} does not say of which environment it is")
+    return Measured(told == {STAGING}, f"answered 200 with the page of {', '.join(sorted(filter(None, told)))}")
+
+
+@check(
+    "wsmanager.canary.staging_up",
+    canary_up,
+    stays=equals(True, warning=lasting(exactly(False), "60s")),
+    name="The canary serves its metrics",
+    cause="the canary is down, and the comparison with production is blind",
+    action="check the canary's deployment; treat it as a failed canary if it stays down",
+    runbook="canary",
+    every="30s",
+)
+def test_canary(verdict):
+    """The staging instance answers while the canary runs."""
+    assert verdict.healthy, verdict
+
+
+@dataclass(frozen=True)
+class Control:
+    """What is between the canary and its traffic: the weight in percent, and whether it was rolled back."""
+
+    weight: float
+    rolled_back: bool
+    words: str
+
+
+@measure(CANARY_CONTROL.at(""))
+def told_by_the_controller(body: Facts) -> Control:
+    """What the controller of the canary says."""
+    state, weight = body.text("state"), body.number("weight")
+    return Control(weight, state == "rolled_back" and weight == 0, f"the controller says {state}, weight {weight:g}")
+
+
+@measure(CANARY_MANIFEST)
+def told_by_the_manifest(manifest: Facts) -> Control:
+    """What the manifest says where there is no controller: a rollback sets the weight in it to nothing."""
+    weight = declared_weight(manifest)
+    return Control(weight, weight == 0, f"the manifest declares weight {weight:g}")
+
+
+@measure()
+def told_by_nobody() -> Control:
+    """Return what is assumed where neither can be read: the canary runs, and no rollback excuses it."""
+    return Control(WEIGHT, False, "")
+
+
+CONTROL = tried(told_by_the_controller.otherwise(told_by_the_manifest.otherwise(told_by_nobody)))
+
+
+def rolled_back(control: Control | NoData) -> bool:
+    """Whether it is certain that the canary was rolled back."""
+    return isinstance(control, Control) and control.rolled_back
+
+
+@measure(tried(CANARY_JSON.at("config.useNewWsManager")), tried(JSON.at("config.useNewWsManager")), CONTROL)
+def flags(staging: Facts | NoData, production: Facts | NoData, control: Control | NoData) -> Measured:
+    """Whether the new manager is in use on the canary and only there; after a rollback, nowhere."""
+    found = Findings()
+    wanted = not rolled_back(control)
+    for name, told, expected in (("staging", staging, wanted), ("production", production, False)):
+        with found.examining():
+            if isinstance(told, NoData):
+                raise told
+            uses = told.boolean()
+            found.expect(uses is expected, f"useNewWsManager is {shown(uses)} in {name}")
+    after = "" if wanted else ", after the canary was rolled back"
+    offenders = found.measured()
+    words = offenders.detail or f"{shown(wanted)} in staging, false in production"
+    return Measured(not offenders.value, words + after)
+
+
+@measure(SERVER.query(f'sum by (environment) (increase({CREATED}{{environment=~"{PRODUCTION}|{STAGING}"}}[1h]))'))
+def created_by_prometheus(created: Vector) -> tuple[float, float, str]:
+    """New streams of staging and of production in an hour."""
+    return created.number(environment=STAGING), created.number(environment=PRODUCTION), "in an hour"
+
+
+@measure(grown(CANARY, STAGING, CREATED, over="1h"), grown(METRICS, PRODUCTION, CREATED, over="1h"))
+def created_as_seen(staging: tuple[Growth], production: tuple[Growth]) -> tuple[float, float, str]:
+    """New streams of staging and of production while they were looked at."""
+    (here,), (there,) = staging, production
+    return here.increase, there.increase, f"in {spoken(round(min(here.covered, there.covered)))}"
+
+
+@measure()
+def created_unseen() -> tuple[float, float, str]:
+    """Return that no new stream was seen, where nothing counts them."""
+    return 0.0, 0.0, "that could be seen"
+
+
+CREATIONS = tried(created_by_prometheus.otherwise(created_as_seen.otherwise(created_unseen)))
+
+
+@measure(CANARY_MANIFEST, CREATIONS, CONTROL)
+def weight(manifest: Facts, created: tuple[float, float, str] | NoData, control: Control | NoData) -> Measured:
+    """The share of the traffic that is declared for the canary, in percent; the share it gets contradicts or not."""
+    declared = declared_weight(manifest)
+    if declared != WEIGHT:
+        return Measured(declared, "declared")
+    if rolled_back(control):
+        return Measured(declared, "declared; the canary was rolled back, so it gets no share to judge")
+    if isinstance(created, NoData):
+        raise created
+    staging, production, when = created
+    total = staging + production
+    if total <= ENOUGH:
+        return Measured(declared, f"declared; {total:.0f} new streams {when} are too few to judge the share it gets")
+    share = 100 * staging / total
+    said = f"declared; it gets {share:.3g} % of {total:.0f} new streams {when}"
+    low, high = SHARE
+    outside = not low <= share <= high
+    return Measured(declared, said, f"it should get {low:g} to {high:g} %" if outside else "")
+
+
+@check(
+    "wsmanager.canary.flag",
+    flags,
+    stays=equals(True, warning=exactly(False)),
+    name="USE_NEW_WS_MANAGER on the canary and only there",
+    cause="the canary runs the old manager, so old is compared with old; or production has switched already",
+    action="set the variable and deploy again",
+    runbook="canary",
+    every="1h",
+    requires=("wsmanager.canary.staging_up", "wsmanager.endpoint.formats[json]"),
+)
+@check(
+    "wsmanager.canary.weight",
+    weight,
+    stays=equals(WEIGHT, percent, warning=Tier("!=", WEIGHT)),
+    name="Traffic of the canary",
+    cause="the manifest was edited, or the routing not applied",
+    action="apply the manifest, and see that the Ingress has taken it over",
+    runbook="canary",
+    every="1h",
+)
+def test_phase_one(verdict):
+    """The canary runs the new manager and gets a tenth of the traffic."""
+    assert verdict.healthy, verdict
+
+
+RECORDED = {RETRIES: "retry_rate", ERRORS: "error_rate", CREATED: "creation_rate"}
+"""What Prometheus records of each counter, a second of production, for each instance (spec 4.5)."""
+
+Rates = tuple[float, float]
+"""How often something happens in a second, and how often a stream is created."""
+
+
+def rates(page: Exposition, environment: str, counter: str, over: str) -> Source:
+    """Return the Rates of an instance: over the whole time as Prometheus has recorded them, else as far as was seen."""
+    seen = grown(page, environment, counter, CREATED, over=over)
+    recorded = [
+        tried(SERVER.recent(f"ws_manager:{RECORDED[name]}_{over}", within="90s")) for name in (counter, CREATED)
+    ]
+
+    @measure(seen)
+    def as_seen(grown_by: tuple[Growth, Growth]) -> Rates:
+        counted, created = grown_by
+        return counted.rate, created.rate
+
+    @measure(*recorded, tried(as_seen))
+    def known(counted: Vector | NoData, created: Vector | NoData, looked: Rates | NoData) -> Rates:
+        if isinstance(counted, Vector) and isinstance(created, Vector):
+            with suppress(NoData):
+                return counted.number(environment=environment), created.number(environment=environment)
+        if isinstance(looked, NoData):
+            raise looked
+        return looked
+
+    return known.otherwise(as_seen)
+
+
+@measure(rates(CANARY, STAGING, RETRIES, "5m"), rates(METRICS, PRODUCTION, RETRIES, "5m"))
+def retry_ratio(staging: Rates, production: Rates) -> Measured:
+    """How many times as much as production the canary retries for each new stream."""
+    (mine, created), (theirs, created_there) = staging, production
+    said = f"{mine:.3g} retries/s in staging, {theirs:.3g} in production"
+    if mine < FLOOR:
+        return Measured(0.0, f"{said}: below {FLOOR:g}/s there is nothing to compare")
+    if not created or not created_there:
+        raise NoData(f"{said}, and no new stream in {PRODUCTION if created else STAGING} to compare them by")
+    return Measured((mine / created) / (max(theirs, FLOOR) / created_there), f"{said}, for each new stream")
+
+
+def error_share(found: Rates, where: str) -> float:
+    """Return the errors for each new stream, in percent; NoData where there was none."""
+    failed, created = found
+    if not created:
+        raise NoData(f"no new stream in {where}, so there is no share of errors")
+    return 100 * failed / created
+
+
+@measure(rates(CANARY, STAGING, ERRORS, "5m"), rates(METRICS, PRODUCTION, ERRORS, "5m"), CONTROL)
+def errors_compare(staging: Rates, production: Rates, control: Control | NoData) -> Measured:
+    """Whether the canary's share of errors is not worse than production's; one without traffic has none."""
+    if rolled_back(control) and not staging[1]:
+        return Measured(True, "rolled back, and no new stream since: there is nothing to compare")
+    mine, theirs = error_share(staging, STAGING), error_share(production, PRODUCTION)
+    allowed = max(WORSE_BY * theirs, theirs + POINTS)
+    said = f"{mine:.3g} % errors in staging, {theirs:.3g} % in production"
+    return Measured(mine <= allowed, said if mine <= allowed else f"{said}; at most {allowed:.3g} % would do")
+
+
+@measure(tried(rates(CANARY, STAGING, ERRORS, "1m")), CONTROL)
+def errors_in_traffic(staging: Rates | NoData, control: Control | NoData) -> Measured:
+    """The share of errors, in percent, that a canary with traffic has; one that was rolled back has no traffic."""
+    if isinstance(control, Control) and control.rolled_back:
+        return Measured(0.0, f"rolled back: {control.words}")
+    if isinstance(staging, NoData):
+        raise staging
+    words = control.words if isinstance(control, Control) else ""
+    if not any(staging):
+        return Measured(0.0, f"no error and no new stream in a minute; {words}".rstrip("; "))
+    return Measured(error_share(staging, STAGING), words)
+
+
+@check(
+    "wsmanager.canary.retry_ratio",
+    retry_ratio,
+    stays=at_most(1.5, times, warning=lasting(1.5, "5m")),
+    name="Retries of the canary, as often as production's",
+    cause="the new manager reconnects more: a regression",
+    action="stop widening the rollout and compare the logs of both",
+    runbook="canary",
+    every="30s",
+    requires=("wsmanager.canary.staging_up", "wsmanager.prometheus.valid"),
+)
+@check(
+    "wsmanager.canary.error_rate",
+    errors_compare,
+    stays=equals(True, warning=exactly(False)),
+    name="Errors of the canary against production's",
+    cause="the new manager fails more often",
+    action="compare the kinds of errors, and prepare the rollback",
+    runbook="canary",
+    every="30s",
+    requires=("wsmanager.canary.staging_up", "wsmanager.prometheus.valid"),
+)
+@check(
+    "wsmanager.canary.rollback",
+    errors_in_traffic,
+    stays=at_most(5, percent, critical=lasting(5, "3m")),
+    name="Errors of a canary that gets traffic",
+    cause="the canary is bad, and the rollback that should follow by itself did not come",
+    action="roll back by hand: weight 0 and USE_NEW_WS_MANAGER=false; tell #ws-migration",
+    runbook="canary",
+    every="30s",
+    requires=("wsmanager.canary.staging_up",),
+)
+def test_comparison(verdict):
+    """The canary is no worse than production, or it is taken out of the traffic."""
+    assert verdict.healthy, verdict

@@ -1,0 +1,242 @@
+"""A canary that is gone, wrong or worse than production is told, and one that was rolled back is excused."""
+
+import pytest
+
+from healthgate.state import State
+from tests.checks import websocket_manager as well
+from tests.checks.instances import blocked, canary, of_instance, said, text
+from tests.checks.websocket_manager import AGAIN, CANARY, CANARY_JSON, CONTROL, JSON, METRICS
+from tests.checks.world import MISSING, World
+
+OK, WARNING, CRITICAL, UNKNOWN = State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN
+PENDING = State.PENDING
+
+
+@pytest.mark.parametrize("status", ["refused", "reset", "unresolved"])
+def test_a_canary_that_is_gone_warns_after_a_minute_and_blocks_the_comparison(status):
+    world = World()
+    for name in (CANARY, CANARY + AGAIN, CANARY_JSON):
+        world.fail(name, status, "nothing there")
+    said(world, "wsmanager.canary.staging_up", PENDING, "nothing there")
+    assert world.verdict_after("wsmanager.canary.staging_up", False, 60).state is WARNING
+    for name in ("flag", "retry_ratio", "error_rate", "rollback"):
+        blocked(world, f"wsmanager.canary.{name}", "wsmanager.canary.staging_up")
+
+
+def test_a_canary_that_serves_something_else_is_not_up():
+    said(World().answer(CANARY, 404), "wsmanager.canary.staging_up", PENDING, "404")
+    world = text(World(), CANARY, lambda page: page.replace('"staging"', '"production"'))
+    said(world, "wsmanager.canary.staging_up", PENDING, "the page of production")
+    unnamed = text(World(), CANARY, lambda page: page.replace('{environment="staging"}', ""))
+    said(unnamed, "wsmanager.canary.staging_up", UNKNOWN, "does not say of which environment")
+    for change in (lambda page: page.rstrip("\n"), lambda _: "# nothing\n"):
+        said(text(World(), CANARY, change), "wsmanager.canary.staging_up", UNKNOWN, "no data")
+    said(World().fail(CANARY, "late", "too late"), "wsmanager.canary.staging_up", UNKNOWN, "too late")
+
+
+FLAG = "config/useNewWsManager"
+
+
+def test_the_new_manager_is_in_use_on_the_canary_and_only_there():
+    said(World().put(CANARY_JSON, FLAG, False), "wsmanager.canary.flag", WARNING, "false in staging")
+    said(World().put(JSON, FLAG, True), "wsmanager.canary.flag", WARNING, "true in production")
+    said(World().put(CANARY_JSON, FLAG, MISSING), "wsmanager.canary.flag", UNKNOWN, "is missing")
+    said(World().put(JSON, FLAG, "no"), "wsmanager.canary.flag", UNKNOWN, "not true or false")
+    said(World().put(JSON, FLAG, MISSING).put(CANARY_JSON, FLAG, False), "wsmanager.canary.flag", WARNING, "staging")
+
+
+def rolled_back(world: World | None = None, weight: float = 0) -> World:
+    return (world or World()).put(CONTROL, "state", "rolled_back").put(CONTROL, "weight", weight)
+
+
+def test_after_a_rollback_nobody_is_to_use_the_new_manager():
+    said(rolled_back().put(CANARY_JSON, FLAG, False), "wsmanager.canary.flag", OK, "after the canary was rolled back")
+    said(rolled_back(), "wsmanager.canary.flag", WARNING, "true in staging")
+    unreachable = World().fail(CONTROL, "refused", "nothing there").put(CANARY_JSON, FLAG, False)
+    said(unreachable, "wsmanager.canary.flag", WARNING, "false in staging")
+
+
+def created(staging: float, in_production: float) -> World:
+    world = World()
+    world.observations[well.CREATED].facts = well.of_prometheus(well.vector(staging=staging, production=in_production))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("staging", "in_production", "state", "words"),
+    [
+        (24, 216, OK, "gets 10 % of 240"),
+        (15, 285, OK, "5 %"),
+        (14, 286, WARNING, "it should get 5 to 15 %"),
+        (45, 255, OK, "15 %"),
+        (46, 254, WARNING, "it should get 5 to 15 %"),
+        (0, 200, OK, "200 new streams in an hour are too few"),
+        (0, 201, WARNING, "gets 0 % of 201"),
+    ],
+)
+def test_the_share_of_new_streams_is_judged_where_there_are_enough(staging, in_production, state, words):
+    said(created(staging, in_production), "wsmanager.canary.weight", state, words)
+
+
+def test_a_share_that_cannot_be_had_is_no_data_unless_the_declared_one_is_wrong():
+    lost = World().fail(well.CREATED, "late", "too late")
+    said(lost, "wsmanager.canary.weight", UNKNOWN, "too late")
+    silent = World()
+    silent.observations[well.CREATED].facts = well.of_prometheus({"resultType": "vector", "result": []})
+    said(silent, "wsmanager.canary.weight", UNKNOWN, "gives no series")
+
+
+def test_where_no_prometheus_is_named_the_share_is_what_this_run_saw():
+    world = canary({"stream_creations_total": 569 + 90})
+    of_instance(METRICS, "production", well.PRODUCTION_FIGURES, {}, {"stream_creations_total": 5240}, well.BEGAN, world)
+    world.systems["wsmanager"].prometheus_url = None
+    said(world, "wsmanager.canary.weight", WARNING, "gets 42.9 % of 210 new streams in 2 s")
+    world.systems["wsmanager"].staging_url = None
+    said(world, "wsmanager.canary.weight", OK, "0 new streams that could be seen are too few")
+
+
+def test_after_a_rollback_the_canary_need_not_get_its_share():
+    world = rolled_back(created(0, 900))
+    said(world, "wsmanager.canary.weight", OK, "was rolled back")
+    said(rolled_back(created(0, 900), weight=10), "wsmanager.canary.weight", WARNING, "gets 0 %")
+
+
+def unrecorded(world: World) -> World:
+    """Let Prometheus have recorded nothing, so that both pages have to do."""
+    for query in well.RECORDED_RATES.values():
+        world.observations[query].facts = well.of_prometheus({"resultType": "vector", "result": []})
+    return world
+
+
+def recorded(series: str, staging: float, in_production: float, world: World | None = None) -> World:
+    """Let Prometheus have recorded this of both instances."""
+    world = world or World()
+    found = well.of_prometheus(well.vector(staging=staging, production=in_production))
+    world.observations[well.RECORDED_RATES[series]].facts = found
+    return world
+
+
+@pytest.mark.parametrize(
+    ("staging", "in_production", "state", "words"),
+    [
+        (0.015, 0.1, OK, "1.5 times"),
+        (0.016, 0.1, PENDING, "1.6 times"),
+        (0.009, 0.0, OK, "there is nothing to compare"),
+        (0.02, 0.0, PENDING, "20 times"),
+    ],
+)
+def test_retries_are_compared_as_prometheus_has_recorded_them(staging, in_production, state, words):
+    said(recorded("retry_rate_5m", staging, in_production), "wsmanager.canary.retry_ratio", state, words)
+
+
+def test_errors_are_compared_as_prometheus_has_recorded_them():
+    check_id = "wsmanager.canary.error_rate"
+    said(recorded("error_rate_5m", 0.00006, 0.0), check_id, OK, "1 % errors in staging")
+    said(recorded("error_rate_5m", 0.0006, 0.0), check_id, WARNING, "10 % errors in staging")
+    nothing = recorded("creation_rate_5m", 0.0, 0.06)
+    said(nothing, check_id, UNKNOWN, "no new stream in staging")
+    said(rolled_back(recorded("creation_rate_5m", 0.0, 0.06)), check_id, OK, "nothing to compare")
+    said(recorded("error_rate_1m", 0.0006, 0.0), "wsmanager.canary.rollback", PENDING, "10 %")
+
+
+def compared(retries: int, streams: int, there: tuple[int, int]) -> World:
+    """Both instances with so many retries and new streams within two seconds, as their pages tell."""
+    first = canary({"retry_count_total": 24 + retries, "stream_creations_total": 569 + streams})
+    second = {"retry_count_total": 214 + there[0], "stream_creations_total": 5120 + there[1]}
+    return unrecorded(of_instance(METRICS, "production", well.PRODUCTION_FIGURES, {}, second, well.BEGAN, first))
+
+
+@pytest.mark.parametrize(
+    ("retries", "streams", "there", "state", "words"),
+    [
+        (3, 2, (20, 20), OK, "1.5 times"),
+        (4, 2, (20, 20), PENDING, "2 times"),
+        (0, 0, (20, 20), OK, "there is nothing to compare"),
+        (1, 1, (0, 20), PENDING, "1000 times"),
+        (1, 0, (20, 20), UNKNOWN, "no new stream in staging"),
+        (1, 1, (20, 0), UNKNOWN, "no new stream in production"),
+    ],
+)
+def test_retries_are_compared_for_each_new_stream(retries, streams, there, state, words):
+    said(compared(retries, streams, there), "wsmanager.canary.retry_ratio", state, words)
+
+
+def test_a_canary_that_retries_more_warns_after_five_minutes_and_the_floor_is_in_seconds_of_production():
+    world = compared(4, 2, (20, 20))
+    assert world.verdict_after("wsmanager.canary.retry_ratio", 2.0, 270).state is PENDING
+    assert world.verdict_after("wsmanager.canary.retry_ratio", 2.0, 300).state is WARNING
+    few = compared(1, 2, (2, 20))
+    said(few, "wsmanager.canary.retry_ratio", PENDING, "5 times")
+    few.time_scale = 60
+    said(few, "wsmanager.canary.retry_ratio", OK, "below 0.01/s")
+
+
+def failing(errors: int, streams: int, there: tuple[int, int]) -> World:
+    """Both instances with so many errors and new streams within two seconds."""
+    first = canary({"errors_total": 1 + errors, "stream_creations_total": 569 + streams})
+    second = {"errors_total": 11 + there[0], "stream_creations_total": 5120 + there[1]}
+    return unrecorded(of_instance(METRICS, "production", well.PRODUCTION_FIGURES, {}, second, well.BEGAN, first))
+
+
+@pytest.mark.parametrize(
+    ("errors", "streams", "there", "state", "words"),
+    [
+        (1, 100, (0, 100), OK, "1 % errors in staging"),
+        (2, 100, (0, 100), WARNING, "at most 1 %"),
+        (15, 100, (10, 100), OK, ""),
+        (16, 100, (10, 100), WARNING, "at most 15 %"),
+        (0, 0, (0, 100), UNKNOWN, "no new stream in staging"),
+        (1, 100, (0, 0), UNKNOWN, "no new stream in production"),
+    ],
+)
+def test_errors_of_the_canary_are_compared_with_productions(errors, streams, there, state, words):
+    said(failing(errors, streams, there), "wsmanager.canary.error_rate", state, words)
+
+
+def test_many_errors_for_three_minutes_are_critical_unless_the_canary_was_rolled_back():
+    check_id = "wsmanager.canary.rollback"
+    said(failing(5, 100, (0, 100)), check_id, OK, "5 %")
+    world = failing(12, 100, (0, 100))
+    said(world, check_id, PENDING, "12 % (the controller says running, weight 10)")
+    assert world.verdict_after(check_id, 12.0, 150).state is PENDING
+    assert world.verdict_after(check_id, 12.0, 180).state is CRITICAL
+    assert rolled_back(failing(12, 100, (0, 100))).verdict_after(check_id, 12.0, 180).state is OK
+    assert rolled_back(failing(12, 100, (0, 100)), weight=10).verdict_after(check_id, 12.0, 180).state is CRITICAL
+    assert failing(12, 100, (0, 100)).put(CONTROL, "weight", 0).verdict_after(check_id, 12.0, 180).state is CRITICAL
+
+
+def test_a_controller_that_cannot_be_read_excuses_nothing():
+    for world in (
+        failing(12, 100, (0, 100)).fail(CONTROL, "refused", "nothing there"),
+        rolled_back(failing(12, 100, (0, 100))).put(CONTROL, "weight", "none"),
+    ):
+        assert world.verdict_after("wsmanager.canary.rollback", 12.0, 180).state is CRITICAL
+
+
+def test_without_new_streams_only_errors_that_came_all_the_same_are_in_doubt():
+    said(failing(0, 0, (0, 100)), "wsmanager.canary.rollback", OK, "no error and no new stream")
+    said(failing(1, 0, (0, 100)), "wsmanager.canary.rollback", UNKNOWN, "no new stream in staging")
+    said(rolled_back(failing(0, 0, (0, 100))), "wsmanager.canary.rollback", OK, "rolled back")
+
+
+@pytest.mark.parametrize(("weight", "state"), [("50", WARNING), ("0", WARNING), ("ten", UNKNOWN), (None, UNKNOWN)])
+def test_the_manifest_declares_a_tenth_of_the_traffic(weight, state):
+    content = well.manifest()
+    content[1]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"] = weight
+    world = World()
+    well.set_document(world.observations, well.MANIFEST, content)
+    said(world, "wsmanager.canary.weight", state)
+    world.fail(well.CREATED, "late", "too late")
+    said(world, "wsmanager.canary.weight", state)
+
+
+def test_where_no_controller_is_named_the_manifest_says_whether_it_was_rolled_back():
+    content = well.manifest()
+    content[1]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"] = "0"
+    world = failing(12, 100, (0, 100))
+    world.systems["wsmanager"].canary_url = None
+    assert world.verdict_after("wsmanager.canary.rollback", 12.0, 180).state is CRITICAL
+    well.set_document(world.observations, well.MANIFEST, content)
+    said(world, "wsmanager.canary.rollback", OK, "rolled back: the manifest declares weight 0")
+    world.systems["wsmanager"].canary_manifest = None
+    assert world.verdict_after("wsmanager.canary.rollback", 12.0, 180).state is CRITICAL
