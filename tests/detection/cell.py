@@ -17,6 +17,9 @@ ROLLUP = "gateway.summary.system_health"
 TRIPPED = frozenset({State.WARNING, State.CRITICAL})
 """States that are an alarm; the others (missed, unknown, blocked) are declared as well, and are none."""
 
+SHOWS_WITHIN_S = 20.0
+"""Seconds within which a fault usually shows; what must last for some time takes longer."""
+
 PROFILE = "profile"
 """Layer of an injection that changes no system, only what the run is given."""
 
@@ -84,6 +87,7 @@ class Cell:
     rollup: State = State.OK
     blocked: tuple[str, ...] = ()
     why: str = ""
+    shows_within_s: float = SHOWS_WITHIN_S
 
     def expected(self, check_id: str, known: Collection[str]) -> dict[str, State]:
         """Return the state of every check that may not be ok, by id."""
@@ -102,9 +106,10 @@ def cell(
     rollup: State = State.OK,
     blocked: Iterable[str] = (),
     why: str = "",
+    shows_within_s: float = SHOWS_WITHIN_S,
 ) -> Cell:
-    """Return a cell: these faults together turn the check to a state."""
-    return Cell(Injection(faults, given or {}), turns, collateral or {}, rollup, tuple(blocked), why)
+    """Return a cell: these faults together turn the check to a state, within so many seconds."""
+    return Cell(Injection(faults, given or {}), turns, collateral or {}, rollup, tuple(blocked), why, shows_within_s)
 
 
 def matches(pattern: str, name: str) -> bool:

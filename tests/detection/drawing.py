@@ -23,7 +23,11 @@ LEGEND = 92
 LEAN = 64
 """Degrees by which the names of the faults lean."""
 
-TITLES = {"gateway": "Faults of the checks of the gateway", "market": "Faults of the checks of the market service"}
+TITLES = {
+    "gateway": "Faults of the checks of the gateway",
+    "market": "Faults of the checks of the market service",
+    "wsmanager": "Faults of the checks of the WebSocket manager",
+}
 
 STYLE = """\
 :root { --paper: #ffffff; --ink: #1f2328; --soft: #59636e; --line: #d8dee4; --band: #f6f8fa;

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from healthgate.state import State
-from tests.detection.bench import DEADLINE, SHOWS_WITHIN_S, Bench, Look
-from tests.detection.cell import Fault, Injection, Token, fault
+from tests.detection.bench import DEADLINE, Bench, Look
+from tests.detection.cell import SHOWS_WITHIN_S, Fault, Injection, Token, fault
 from tests.detection.gateway import ROUTES, SUMMARY
 from tests.detection.market import COMPREHENSIVE, MARKET_DATA, REDIS_CLUSTER, SAMPLE, WEBSOCKET
 
@@ -363,7 +363,53 @@ def closes(times: int) -> Fault:
     return fault("F.log.emit", line="🔌 WebSocket connection closed", times=times, followed_by_warmup=True)
 
 
+def _pages() -> list[Edge]:
+    # figures of the manager's metrics page at their lines; what must last is watched for its time
+    counted = {"stream_creations_total": 1000, "active_connections": 24}
+    return [
+        *(
+            one_check("wsmanager.connections.leak", state, on_page("active_connections", value))
+            for value, state in ((100, OK), (101, CRITICAL))
+        ),
+        *(
+            one_check(
+                "wsmanager.cleanup.lag",
+                state,
+                *(on_page(name, value) for name, value in counted.items()),
+                on_page("stream_cleanups_total", 1000 - 24 - lag),
+            )
+            for lag, state in ((19, OK), (20, WARNING))
+        ),
+    ]
+
+
+def on_page(name: str, value: float) -> Fault:
+    return fault("F.prom.set", service="wsmanager", family=f"ws_manager_{name}", value=value)
+
+
+def _certificates() -> list[Edge]:
+    return [
+        one_check("wsmanager.tls.expiry", state, fault("F.wsm.certificate", kind="ending", days=days))
+        for days, state in ((21.1, OK), (20.9, WARNING), (7.03, WARNING), (6.97, CRITICAL))
+    ]
+
+
+def _retry_lines() -> list[Edge]:
+    line = "WSManager: stream btcusdt@kline_1m retry attempt 3 in 4000 ms"
+    return [
+        one_check("wsmanager.log.retry", state, brief=(fault("F.log.emit", log="app_log", line=line, times=times),))
+        for times, state in ((60, OK), (61, WARNING))
+    ]
+
+
 EDGES: list[Edge] = [
+    *_pages(),
+    *_certificates(),
+    *_retry_lines(),
+    *(
+        one_check("wsmanager.prom.retention", state, fault("F.mp.flag", **{"storage.tsdb.retention.time": kept}))
+        for kept, state in (("29d", WARNING), ("31d", OK))
+    ),
     *_waits(),
     *_swept(),
     *_gaps(),

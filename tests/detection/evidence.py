@@ -14,7 +14,8 @@ from tests.detection.cell import PROFILE, Cell
 from tests.detection.edges import EDGES, Sighting, Visit
 from tests.detection.matrix import CELLS, Round, by_check, trials
 from tests.detection.mutation import Kept, Mutations, mutate
-from tests.detection.proofs import PROOFS, Demonstration, Proven
+from tests.detection.proof import Demonstration, Proven
+from tests.detection.proofs import PROOFS
 from tests.detection.scenario import SCENARIOS, Play, Played
 
 ROWS: dict[str, dict[str, list[str]]] = yaml.safe_load((Path(__file__).parent / "rows.yaml").read_text("utf-8"))

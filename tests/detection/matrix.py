@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from healthgate.state import State
-from tests.detection import gateway, market
-from tests.detection.bench import CATALOGUE, SHOWS_WITHIN_S, Bench, Look
+from tests.detection import gateway, market, wsmanager
+from tests.detection.bench import CATALOGUE, Bench, Look
 from tests.detection.cell import ROLLUP, TRIPPED, Cell, Injection, among
 
-CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS
+CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS | wsmanager.CELLS
 
 
 @dataclass
@@ -94,13 +94,14 @@ class Trial:
     injection: Injection
     checks: tuple[str, ...]
     expected: dict[str, State]
+    shows_within_s: float
 
     def __call__(self, bench: Bench) -> Round:
         """Try it."""
         began = time.monotonic()
         given = self.injection.given
         with bench.suffering(self.injection):
-            during = bench.until(lambda look: look.not_ok == self.expected, SHOWS_WITHIN_S, given)
+            during = bench.until(lambda look: look.not_ok == self.expected, self.shows_within_s, given)
         after = bench.recovered()
         return Round(self.injection, list(self.checks), self.expected, during, after, time.monotonic() - began)
 
@@ -117,7 +118,7 @@ def trials(cells: Mapping[str, Cell]) -> list[Trial]:
             }
             raise ValueError(f"{check} and {same.checks[0]} expect different things of the same fault: {differing}")
         checks = (*same.checks, check) if same else (check,)
-        found[cell.injection.key] = Trial(cell.injection, checks, expected)
+        found[cell.injection.key] = Trial(cell.injection, checks, expected, cell.shows_within_s)
     return list(found.values())
 
 

@@ -34,6 +34,7 @@ STEP = 0.01
 NO_EXACT_MOMENT = "it takes a little time to ask, so that no reading is exactly on the line"
 TWO_PER_CENT = "fifty frames are read, and one of them is 2 %"
 SAME_TICK = "two prices of the same tick have to be equal to the last digit, which warns whatever the line"
+ONE_EVENT = "one event more or less in the time looked at is more than a hundredth of the line"
 SCALED = "time runs sixty times as fast here, and a hundredth of the line is less than it takes to ask"
 
 EXPLAINED = {
@@ -64,6 +65,19 @@ EXPLAINED = {
     "market.ws.protocol[*]: warning >= 1 flipped to >": TWO_PER_CENT,
     "market.ws.protocol[*]: critical > 10 flipped to >=": TWO_PER_CENT,
     "market.ws.protocol[*]: * moved *": TWO_PER_CENT,
+    "wsmanager.retry.rate: objective <= 0.5 flipped to <": "no number of retries is exactly half a one a second",
+    "wsmanager.retry.rate: warning > 0.5 flipped to >=": "no number of retries is exactly half a one a second",
+    "wsmanager.retry.rate: * moved *": ONE_EVENT,
+    "wsmanager.canary.retry_ratio: objective <= 1.5 flipped to <": "no two rates are exactly 1.5 times apart",
+    "wsmanager.canary.retry_ratio: warning > 1.5 flipped to >=": "no two rates are exactly 1.5 times apart",
+    "wsmanager.canary.retry_ratio: * moved *": ONE_EVENT,
+    "wsmanager.canary.rollback: objective <= 5 flipped to <": "no number of errors is exactly 5 % of the streams",
+    "wsmanager.canary.rollback: critical > 5 flipped to >=": "no number of errors is exactly 5 % of the streams",
+    "wsmanager.canary.rollback: * moved *": ONE_EVENT,
+    "wsmanager.routing.receivers: warning > 0 moved to 1": "three alerts share each route, and go astray together",
+    "wsmanager.tls.expiry: objective >= 21 flipped to >": NO_EXACT_MOMENT,
+    "wsmanager.tls.expiry: warning < 21 flipped to <=": NO_EXACT_MOMENT,
+    "wsmanager.tls.expiry: critical < 7 flipped to <=": NO_EXACT_MOMENT,
 }
 """Changes the matrix may miss, and why. Whether it does is a matter of chance, so they never count as killed."""
 

@@ -14,7 +14,7 @@ from tests.detection.scenario import SCENARIOS, Scenario
 
 PAGE = ROOT / "docs" / "detection.md"
 
-TITLES = {"gateway": "The gateway", "market": "The market service"}
+TITLES = {"gateway": "The gateway", "market": "The market service", "wsmanager": "The WebSocket manager"}
 
 INTRODUCTION = """\
 # What turns every check red

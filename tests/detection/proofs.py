@@ -8,102 +8,18 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.detection.bench import Bench
 from tests.detection.cell import Fault, fault
 from tests.detection.gateway import ROUTES
 from tests.detection.market import COMPREHENSIVE, MARKET_DATA, WEBSOCKET
+from tests.detection.proof import Measurement, Proof, beside
+from tests.detection.wsmanager_proofs import PROOFS as OF_THE_MANAGER
 from tests.lab_process import RunningLab, wait_until
 
 LISTENERS = ("binary", "json")
-RECOVERS_WITHIN_S = 90.0
-"""Some lines in the log count for an hour, which is a minute here."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Whether a claim held, and what was measured, in words."""
-
-    held: bool
-    seen: str
-
-
-Measure = Callable[[RunningLab, Fault | None], Measurement]
-"""Puts a claim to the test, with the fault that should make it fail if one is given."""
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A claim about a system, its limit in words, how it is put to the test, and the fault that makes it fail."""
-
-    claim: str
-    limit: str
-    measured: Measure
-    fails_with: Fault
-
-
-@dataclass
-class Proven:
-    """What came of a proof: as it is, with its fault, and after healing."""
-
-    id: str
-    before: Measurement
-    with_fault: Measurement
-    after: Measurement
-    took_s: float = field(compare=False, default=0.0)
-
-    @property
-    def complaint(self) -> str:
-        """Say what did not come out as it should; empty if all did."""
-        wrong = [
-            f"{when} it should {'hold' if wanted else 'fail'}: {measurement.seen}"
-            for when, wanted, measurement in (
-                ("to begin with", True, self.before),
-                ("with its fault", False, self.with_fault),
-                ("healed", True, self.after),
-            )
-            if measurement.held is not wanted
-        ]
-        return "; ".join(wrong)
-
-
-@dataclass(frozen=True)
-class Demonstration:
-    """A job: prove one claim."""
-
-    id: str
-    proof: Proof
-
-    def __call__(self, bench: Bench) -> Proven:
-        """Measure it as it is, with its fault, and healed."""
-        began = time.monotonic()
-        before, with_fault, after = (self._measured(bench, broken) for broken in (None, self.proof.fails_with, None))
-        return Proven(self.id, before, with_fault, after, time.monotonic() - began)
-
-    def _measured(self, bench: Bench, broken: Fault | None) -> Measurement:
-        found = self.proof.measured(bench.lab, broken)
-        bench.recovered(RECOVERS_WITHIN_S)
-        return found
-
-
-def beside(measured: Callable[[RunningLab], Measurement]) -> Measure:
-    """Return what measures while a fault lasts, if one is given."""
-
-    def with_fault(lab: RunningLab, broken: Fault | None) -> Measurement:
-        if broken is None:
-            return measured(lab)
-        handle = lab.fault(broken.id, **broken.parameters)
-        try:
-            return measured(lab)
-        finally:
-            lab.heal(handle)
-
-    return with_fault
 
 
 def asked(lab: RunningLab, route: str, within_s: float, **headers: str) -> tuple[int | None, Any, float]:
@@ -284,5 +200,6 @@ PROOFS: dict[str, Proof] = {
         beside(graceful_shutdown),
         fault("F.mkt.shutdown_hang", seconds=14),
     ),
+    **OF_THE_MANAGER,
 }
 """The P3 rows that are no checks; what is measured in the lab is real time."""

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from healthgate.state import State
-from tests.detection.bench import CATALOGUE, SHOWS_WITHIN_S, Bench, Look
-from tests.detection.cell import ROLLUP, TRIPPED, Fault, Injection, among
+from tests.detection.bench import CATALOGUE, Bench, Look
+from tests.detection.cell import ROLLUP, SHOWS_WITHIN_S, TRIPPED, Fault, Injection, among
 
 LOOK_S = 5.0
 """The longest a single look may take, so that a recovery just in time is seen."""
