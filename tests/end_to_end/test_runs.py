@@ -1,6 +1,7 @@
 """A run asks each endpoint once, reaches only what is selected, and leaves a valid record of everything."""
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +20,8 @@ READ_TWICE = {
     ("gateway", "GET /api/python-health/debug/comprehensive (superadmin)"),
     ("gateway", "GET /api/python-health/debug/websocket-to-redis (superadmin)"),
     ("market", "GET /api/debug/websocket"),
+    ("wsmanager", "GET /api/ws/metrics?format=prometheus"),
+    ("wsmanager staging", "GET /api/ws/metrics?format=prometheus"),
 }
 """Requests that are repeated on purpose, because a check judges what happened in between."""
 
@@ -28,12 +31,25 @@ STREAMS = {
     "market feed_binary": ("feed", "WS /binary"),
     "market feed_json": ("feed", "WS /json"),
 }
+COUNTED_AS = {
+    "gateway": "gateway",
+    "market": "market",
+    "wsmanager": "wsmanager",
+    "wsmanager staging": "wsmanager_staging",
+    "wsmanager canary": "ingress",
+}
+"""Services by the words that requests to them begin with; what Prometheus and the front of the ingress are asked, the
+lab does not count."""
 READ_HERE = {
     "gateway claims of superadmin_token",
     "gateway log",
     "market files of log_archives",
     "market files of logs",
     "market logs",
+    "wsmanager document alertmanager",
+    "wsmanager document canary_manifest",
+    "wsmanager documents monitoring",
+    "wsmanager log",
 }
 """What is read on the machine of the run, and asks nobody."""
 
@@ -41,7 +57,7 @@ READ_HERE = {
 def asked(lab: RunningLab) -> dict[tuple[str, str], int]:
     """Requests by service and route, as the lab counted them."""
     counted = lab.requests()
-    services = ("gateway", "market", "feed")
+    services = (*COUNTED_AS.values(), "feed")
     return {(service, route): times for service in services for route, times in counted[service].items()}
 
 
@@ -49,9 +65,9 @@ def planned(run: Outcome) -> dict[tuple[str, str], int]:
     """Requests by service and route, as the run's own record says; who asked is left out."""
     routes: Counter[tuple[str, str]] = Counter()
     for probe in run.results["probes"]:
-        service, *words = probe["id"].split(" ")
-        if words[0] == "GET":
-            routes[service, " ".join(words[:2])] += 1
+        found = re.match(r"(.+) (GET|HEAD) ([^ ?]+)", probe["id"])
+        if found and found[1] in COUNTED_AS:
+            routes[COUNTED_AS[found[1]], f"{found[2]} {found[3]}"] += 1
         elif probe["id"] in STREAMS:
             routes[STREAMS[probe["id"]]] += 1
     return dict(routes)
