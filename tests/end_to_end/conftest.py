@@ -1,6 +1,5 @@
 """One running lab, and the suite run against it as a user runs it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,9 @@ from tests.end_to_end.suite import Suite
 from tests.lab_process import RunningLab
 
 
-@pytest.fixture(scope="session")
-def lab() -> Iterator[RunningLab]:
-    with RunningLab() as running:
-        yield running
+@pytest.fixture
+def lab(running_lab: RunningLab) -> RunningLab:
+    return running_lab
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One running lab for all of these tests; each test finds it healthy and leaves it healed."""
+"""Each test finds the running lab healthy and leaves it healed."""
 
 from collections.abc import Iterator
 
@@ -7,17 +7,15 @@ import pytest
 from tests.lab_process import RunningLab, wait_until
 
 
-@pytest.fixture(scope="session")
-def running_lab() -> Iterator[RunningLab]:
-    """Run a lab for the whole session."""
-    with RunningLab("--seed", "7") as lab:
-        yield lab
-
-
 @pytest.fixture
 def lab(running_lab: RunningLab) -> Iterator[RunningLab]:
-    """Hand out the lab, healthy; every fault is lifted afterwards."""
+    """Hand out the lab, healthy; every fault is lifted before, whoever caused it, and afterwards."""
+    _mend(running_lab)
     wait_until(running_lab.is_healthy, 90, "the lab is healthy")
     yield running_lab
-    if running_lab.control("GET", "/__lab/state")["faults"]:
-        running_lab.reset()
+    _mend(running_lab)
+
+
+def _mend(lab: RunningLab) -> None:
+    if lab.control("GET", "/__lab/state")["faults"]:
+        lab.reset()

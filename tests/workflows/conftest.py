@@ -29,9 +29,8 @@ def _place(lab: RunningLab, folder: Path) -> Place:
 
 
 @pytest.fixture(scope="session")
-def running_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with RunningLab() as lab:
-        yield _place(lab, tmp_path_factory.mktemp("place"))
+def running_place(running_lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return _place(running_lab, tmp_path_factory.mktemp("place"))
 
 
 @pytest.fixture(scope="session")
