@@ -343,8 +343,8 @@ EFFECTS: dict[str, tuple[str, dict[str, Any], Effect]] = {
     ),
     "lines in the log of the application": (
         "F.log.emit",
-        {"log": "app_log", "line": "stream btcusdt@kline_1m retry attempt 3 in 4000 ms", "times": 80},
-        lambda lab: lab.log("app").read_text("utf-8").count("retry attempt 3 in 4000 ms") == 80,
+        {"log": "app_log", "line": "stream btcusdt@kline_1m retry attempt 333 in 4000 ms", "times": 80},
+        lambda lab: lab.log("app").read_text("utf-8").count("retry attempt 333 in 4000 ms") == 80,
     ),
     "exports that do not run": (
         "F.file.age",
