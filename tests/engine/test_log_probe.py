@@ -82,7 +82,12 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """A function that makes the blocks in which logs are read as small as a test needs them."""
-    return lambda size: monkeypatch.setattr(probe, "BLOCK", size)
+
+    def of(size: int) -> None:
+        monkeypatch.setattr(probe, "FIRST_BLOCK", size)
+        monkeypatch.setattr(probe, "LARGEST_BLOCK", size)
+
+    return of
 
 
 def degrees(log: Log) -> list[str]:
@@ -134,7 +139,7 @@ def test_reading_stops_where_it_reached_far_enough(path: Path) -> None:
     log = Log(seen)
 
     assert DAY < log.at - log.oldest < 10 * DAY
-    assert seen.bytes <= 3 * probe.BLOCK < len(text)
+    assert seen.bytes <= 3 * probe.LARGEST_BLOCK < len(text)
     log.reaches(log.at - DAY)
     with pytest.raises(NoData, match="does not reach back 10 d"):
         log.reaches(log.at - 10 * DAY)

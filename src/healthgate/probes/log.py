@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -32,7 +33,9 @@ MOST_FILES = 10_000
 KEPT_LINES = 500
 """Lines kept of one kind, the newest; all are counted."""
 
-BLOCK = 1_000_000
+FIRST_BLOCK, LARGEST_BLOCK = 64_000, 1_000_000
+"""Bytes read at once: each time twice as many, since most often the end of a log is all that is wanted."""
+
 LONGEST_LINE = 100_000
 LITERAL = re.compile(r"[^\\^$.|?*+()\[\]{}]+")
 STAMP_WITHIN = 40
@@ -252,7 +255,7 @@ class _Reading:
     found: dict[str, list[tuple[float, dict[str, str]]]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     patterns: dict[str, tuple[bytes, re.Pattern[str]]] = field(default_factory=dict)
-    undated: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    undated: list[tuple[str, re.Match[str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.patterns = {
@@ -290,8 +293,8 @@ class _Reading:
 
     def facts(self) -> dict[str, Any]:
         """Return what was found, as plain JSON values."""
-        for name, groups in self.undated:
-            self._note(name, self.oldest or 0.0, groups)
+        for name, match in self.undated:
+            self._keep(name, self.oldest or 0.0, match)
         births = self.found.get(self.request.since or "", [])
         return {
             "newest": self.newest,
@@ -311,7 +314,7 @@ class _Reading:
 
     def _blocks(self, file: Any, size: int) -> Iterator[bytes]:
         """Yield whole lines, from the end to the beginning; holes of a sparse file are passed over."""
-        rest = b""
+        rest, block = b"", FIRST_BLOCK
         for start, end in reversed(list(extents(file, size))):
             at = end
             while at > start:
@@ -321,7 +324,8 @@ class _Reading:
                     self.stopped = f"only {self.taken // 1_000_000} MB could be read in {spoken(self.request.deadline)}"
                 if self.stopped:
                     return
-                step = min(BLOCK, at - start)
+                step = min(block, at - start)
+                block = min(2 * block, LARGEST_BLOCK)
                 file.seek(at - step)
                 data = file.read(step)
                 self.taken += len(data)
@@ -340,39 +344,42 @@ class _Reading:
             yield rest
 
     def _take(self, block: bytes) -> None:
-        # newest first: so that what is kept of each kind is the newest
         stamps = _Stamps(block)
-        hits: list[tuple[int, str, dict[str, str]]] = []
+        hits: list[tuple[int, str, re.Match[str]]] = []
         for name, (literal, pattern) in self.patterns.items():
+            of_kind: deque[tuple[int, str, re.Match[str]]] = deque(maxlen=self._room(name))
             at = block.find(literal)
             while at >= 0:
                 begin, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
                 end = len(block) if end < 0 else end
                 line = block[begin : min(end, begin + LONGEST_LINE)].decode(errors="replace")
                 if match := pattern.search(line):
-                    hits.append((begin, name, match.groupdict()))
+                    self.counts[name] = self.counts.get(name, 0) + 1
+                    of_kind.append((begin, name, match))
                 at = block.find(literal, end)
+            hits += of_kind
         last, first = stamps.last(), stamps.first()
         if last is not None and first is not None:
             self.newest = last if self.newest is None else max(self.newest, last)
             self.oldest = first if self.oldest is None else min(self.oldest, first)
-            for name, groups in self.undated:
-                self._note(name, last, groups)
+            for name, match in self.undated:
+                self._keep(name, last, match)
             self.undated = []
-        dated: list[tuple[float | None, str, dict[str, str]]] = []
-        for begin, name, groups in sorted(hits, key=lambda hit: hit[0]):
-            dated.append((stamps.of_line(begin), name, groups))
-        for moment, name, groups in reversed(dated):
+        # a moment is read for what is kept only, and from the top, since a line may have that of one above it
+        dated = [(stamps.of_line(begin), name, match) for begin, name, match in sorted(hits, key=lambda hit: hit[0])]
+        for moment, name, match in reversed(dated):
             if moment is None:
-                self.undated.append((name, groups))
+                self.undated.append((name, match))
             else:
-                self._note(name, moment, groups)
+                self._keep(name, moment, match)
 
-    def _note(self, name: str, moment: float, groups: dict[str, str]) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1
-        kept = self.found.setdefault(name, [])
-        if len(kept) < KEPT_LINES:
-            kept.append((moment, {k: v for k, v in groups.items() if v is not None}))
+    def _room(self, name: str) -> int:
+        waiting = sum(kind == name for kind, _ in self.undated)
+        return max(0, KEPT_LINES - waiting - len(self.found.get(name, [])))
+
+    def _keep(self, name: str, moment: float, match: re.Match[str]) -> None:
+        groups = {key: value for key, value in match.groupdict().items() if value is not None}
+        self.found.setdefault(name, []).append((moment, groups))
 
 
 def extents(file: Any, size: int) -> Iterator[tuple[int, int]]:
