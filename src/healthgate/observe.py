@@ -57,7 +57,10 @@ class Cost:
 
 
 class _Host:
+    """Tasks that wait for a host, and the threads that wait for tasks: each host wakes its own and no other."""
+
     def __init__(self) -> None:
+        self.changed = threading.Condition()
         self.waiting: deque[Task] = deque()
         self.threads = 0
         self.idle = 0
@@ -71,7 +74,6 @@ class Observer:
         self.progress = progress
         self.cost = Cost()
         self._hosts: dict[tuple[str, str], _Host] = {}
-        self._lock = threading.Condition()
         self._done: queue.SimpleQueue[tuple[Task, Observation]] = queue.SimpleQueue()
         self._closing = False
 
@@ -92,9 +94,10 @@ class Observer:
 
     def close(self) -> None:
         """Let every connection go."""
-        with self._lock:
-            self._closing = True
-            self._lock.notify_all()
+        self._closing = True
+        for host in self._hosts.values():
+            with host.changed:
+                host.changed.notify_all()
 
     def _may_start(self, task: Task, now: float) -> bool:
         if any(before.observation is None for before in task.after):
@@ -105,12 +108,11 @@ class Observer:
         return now >= task.not_before
 
     def _submit(self, task: Task) -> None:
-        key = (task.environment, task.request.host)
-        with self._lock:
-            host = self._hosts.setdefault(key, _Host())
+        host = self._hosts.setdefault((task.environment, task.request.host), _Host())
+        with host.changed:
             host.waiting.append(task)
             if host.idle >= len(host.waiting) or host.threads >= CONNECTIONS_PER_HOST:
-                self._lock.notify_all()
+                host.changed.notify()
                 return
             self._start_thread(host)
 
@@ -121,10 +123,10 @@ class Observer:
     def _serve(self, host: _Host) -> None:
         connection: Any = None
         while True:
-            with self._lock:
+            with host.changed:
                 host.idle += 1
                 while not host.waiting and not self._closing:
-                    self._lock.wait()
+                    host.changed.wait()
                 host.idle -= 1
                 if not host.waiting:
                     break
@@ -177,8 +179,8 @@ class Observer:
             words = f"no complete answer within {spoken(task.request.deadline)}"
             elapsed = round((now - task.started) * 1000, 3)
             self._keep(task, Observation(task.request.id, "late", time.time(), elapsed, error=words), running)
-            with self._lock:
-                host = self._hosts[(task.environment, task.request.host)]
+            host = self._hosts[(task.environment, task.request.host)]
+            with host.changed:
                 host.threads -= 1  # that thread is stuck
                 if host.waiting:
                     self._start_thread(host)
