@@ -4,7 +4,6 @@ import random
 import resource
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -140,12 +139,6 @@ def test_a_page_that_is_too_much_for_us_may_be_well(text: str, reason: str) -> N
         assert (parse(text, form).refused, parse(text, form).flaw) == (reason, None)
 
 
-def test_a_parser_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "prometheus_client.parser", None)
-    assert "prometheus-client, which reads such pages, is not installed" in str(parse("a 7\n", CLASSIC).refused)
-    parse.cache_clear()
-
-
 @pytest.mark.skipif(PROMTOOL is None, reason="no promtool here")
 def test_promtool_refuses_what_is_refused_here_and_takes_what_is_taken() -> None:
     ours_alone = {"nothing", "blank lines", "comments alone", "types alone", "no type"}
@@ -200,10 +193,22 @@ def test_an_openmetrics_page_is_held_to_its_own_rules(text: str, reason: str) ->
             '# TYPE a gauge\na{x="1"} 1\n# TYPE b gauge\nb 1\na{x="2"} 2\n',
             "the samples of a do not stand together",
         ),
+        (
+            CLASSIC,
+            "# TYPE a summary\na_sum 1\n# TYPE b gauge\nb 1\na_count 2\n",
+            "the samples of a do not stand together",
+        ),
     ],
 )
 def test_a_defect_that_leaves_the_rest_readable_is_listed(form: str, text: str, defect: str) -> None:
     assert page(text, form).defects == [defect]
+
+
+def test_a_summary_of_several_things_stands_together() -> None:
+    text = "# TYPE a summary\n" + "".join(
+        f'a{{of="{of}",quantile="0.5"}} 1\na_sum{{of="{of}"}} 2\na_count{{of="{of}"}} 2\n' for of in "xyz"
+    )
+    assert page(text, CLASSIC).defects == []
 
 
 @pytest.mark.parametrize(

@@ -166,18 +166,15 @@ def unescaped(text: str) -> str:
     return ESCAPE.sub(lambda found: "\n" if found[1] == "n" else found[1], text)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=32)
 def parse(text: str, form: str) -> Parsed:
     """Return what a page of that form (CLASSIC or OPENMETRICS) holds; it is parsed once, however many read it."""
-    try:
-        if form == CLASSIC:
-            from prometheus_client.parser import text_fd_to_metric_families as parser  # noqa: PLC0415
-        else:
-            from prometheus_client.openmetrics import parser as openmetrics  # noqa: PLC0415
+    if form == CLASSIC:
+        from prometheus_client.parser import text_fd_to_metric_families as parser  # noqa: PLC0415 (only pages pay)
+    else:
+        from prometheus_client.openmetrics import parser as openmetrics  # noqa: PLC0415
 
-            parser = openmetrics.text_fd_to_metric_families
-    except ImportError:
-        return Parsed(refused="prometheus-client, which reads such pages, is not installed: pip install it")
+        parser = openmetrics.text_fd_to_metric_families
     if not text.strip():
         return Parsed(flaw="the page is empty")
     if not text.endswith("\n") and form == CLASSIC:
@@ -197,22 +194,23 @@ def _gathered(lines: _Lines, families: list[tuple[str, list[Any]]]) -> Parsed:
     found = Parsed(kinds=dict(lines.kinds), defects=list(lines.defects))
     given = [(kind, one) for kind, samples in families for one in samples]
     exact = len(given) == len(lines.names)
-    last = ""
+    last, begun = "", set[str]()
     series: set[tuple[str, frozenset[tuple[str, str]]]] = set()
     for place, (kind, one) in enumerate(given):
         # the parser of Prometheus text renames counters that do not end in _total
         name = (lines.names[place] if exact and lines.form == CLASSIC else "") or one.name
         moment = None if one.timestamp is None else float(one.timestamp)
         sample = Sample(name, dict(one.labels), _number(one.value), moment)
-        several = found.samples.setdefault(name, [])
-        if several and name != last and lines.form == CLASSIC and _family(lines, name) == name:
-            found.defects.append(f"the samples of {printable(name, 80)} do not stand together")
-        several.append(sample)
-        last = name
+        found.samples.setdefault(name, []).append(sample)
         if lines.form == OPENMETRICS:
             found.kinds.setdefault(name, kind)
         else:
-            found.kinds.setdefault(name, lines.kinds.get(_family(lines, name), "untyped"))
+            family = _family(lines, name)
+            found.kinds.setdefault(name, lines.kinds.get(family, "untyped"))
+            if family != last and family in begun:
+                found.defects.append(f"the samples of {printable(family, 80)} do not stand together")
+            begun.add(family)
+            last = family
         key = (name, frozenset(sample.labels.items()))
         if key in series:
             found.doubled.add(name)
