@@ -334,7 +334,7 @@ class Run:
         oldest = now - probe.over / profile.time_scale + profile.systems[probe.system.name].deadline
         known = snapshot.tallies[environment]
         moments = [{look.at for look in known.get(one.key, ())} for one in probe.counters]
-        return any(oldest <= at <= now - self.apart for at in set.intersection(*moments))
+        return any(oldest <= at <= now - min(self.sample, self.apart) for at in set.intersection(*moments))
 
     def _repeated(self, environment: str, wanted: Plan, number: int, snapshot: Snapshot) -> list[Task]:
         systems = self.profiles[environment].systems
