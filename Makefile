@@ -15,8 +15,8 @@ demo: .venv/.demo
 	$(BIN)/healthgate report --single-file; \
 	exit $$code
 
-# Lint, types and all tests, with the servers they use, file by file on two workers: one of them is busy with the
-# detection matrix while the other does the rest. ARGS go to pytest: make test ARGS='-n 0 -x'
+# Lint, types and all tests, with the servers they use, on two workers: what shares a lab is done by one of them. ARGS
+# go to pytest: make test ARGS='-n 0 -x'
 test: .venv/.test lint
 	@$(BIN)/python -m compileall -q src lab checks
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

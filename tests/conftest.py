@@ -1,4 +1,4 @@
-"""What all tests share: one running lab a worker, and which worker does what."""
+"""What all tests share: one running lab a worker, for as long as it is needed, and which worker does what."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,24 +7,60 @@ import pytest
 
 from tests.lab_process import RunningLab
 
+TOGETHER = {
+    "tests/detection/": "the detection matrix",
+    "tests/end_to_end/": "a running lab",
+    "tests/lab/": "a running lab",
+    "tests/workflows/": "a running lab",
+}
+"""What the tests in some folders share: one worker does them all, one after the other."""
+
+LABS = pytest.StashKey[list[RunningLab]]()
+
 
 @pytest.fixture(scope="session")
-def running_lab() -> Iterator[RunningLab]:
-    """Run a lab for the whole session; whoever uses it resets it first, since others leave it broken."""
+def labs(pytestconfig: pytest.Config) -> list[RunningLab]:
+    """The labs that several tests share, which are stopped when nobody needs them any more."""
+    return pytestconfig.stash.setdefault(LABS, [])
+
+
+@pytest.fixture(scope="session")
+def running_lab(labs: list[RunningLab]) -> Iterator[RunningLab]:
+    """Run a lab for all tests that share one; whoever uses it resets it first, since others leave it broken."""
     with RunningLab("--seed", "7") as lab:
+        labs.append(lab)
         yield lab
+
+
+def shared(nodeid: str) -> str:
+    """Return what a test shares with others: what its folder does, else its file."""
+    return next((what for folder, what in TOGETHER.items() if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests that share something follow each other."""
+    places = {name: place for place, name in enumerate(dict.fromkeys(shared(item.nodeid) for item in items))}
+    items.sort(key=lambda item: places[shared(item.nodeid)])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Stop the labs after the last test that needs them: each takes a fifth of a core although nobody asks it."""
+    yield
+    if nextitem is None or shared(nextitem.nodeid) != shared(item.nodeid):
+        for lab in item.config.stash.get(LABS, []):
+            lab.stop()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give all tests of the detection matrix to one worker: they share what takes minutes to gather."""
+    """Give all tests that share something to one worker."""
     if config.getoption("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
-    class ByFile(LoadFileScheduling):
+    class ByWhatIsShared(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file: str = super()._split_scope(nodeid)
-            return "tests/detection" if file.startswith("tests/detection/") else file
+            return shared(nodeid)
 
-    return ByFile(config, log)
+    return ByWhatIsShared(config, log)

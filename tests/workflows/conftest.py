@@ -34,8 +34,9 @@ def running_place(running_lab: RunningLab, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def running_canary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def running_canary(labs: list[RunningLab], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with RunningLab() as lab:
+        labs.append(lab)
         yield _place(lab, tmp_path_factory.mktemp("canary"))
 
 
