@@ -1,24 +1,28 @@
 """One lab and the checks run against it, in this process; and several of these side by side."""
 
+import gc
 import queue
 import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
-from healthgate import catalogue, profile
+from healthgate import catalogue, past, profile
 from healthgate.catalogue import Catalogue
+from healthgate.past import Past
 from healthgate.plan import left_out
 from healthgate.profile import Profile
 from healthgate.run import Run
 from healthgate.snapshot import Snapshot
 from healthgate.state import State
+from healthgate.verdict import Verdict
 from tests.detection.cell import Given, Injection, Token
 from tests.lab_process import RunningLab
 
@@ -35,20 +39,29 @@ SAMPLE_S = 25.0
 """Seconds for which a run may watch a line that has been crossed: a quarter of an hour of production is 15 s here, and
 looks may be late on a machine that is busy."""
 HEALS_WITHIN_S = 30.0
+PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
+"""How much longer each pause between two looks is than the one before, and how long at most: what takes a minute to
+heal need not be looked at forty times."""
 LABS = 3
 """Labs side by side. Looking is mostly waiting, so that two cores carry more than two; more slow each other down."""
 
 T = TypeVar("T")
+Known = Mapping[tuple[str, str], Past]
+"""What looks before this one saw, by environment and check."""
 
 
 @dataclass
 class Look:
-    """What one run of all checks saw: state, reason and value of every check, and what they were judged from."""
+    """What one run of all checks saw: state, reason and value of every check, and what they were judged from.
+
+    `known` is what it leaves to the next look: the readings of lines that have to be crossed for some time.
+    """
 
     states: dict[str, State]
     reasons: dict[str, str]
     values: dict[str, object]
     snapshot: Snapshot = field(repr=False)
+    known: Known = field(repr=False, default_factory=dict)
 
     @property
     def not_ok(self) -> dict[str, State]:
@@ -72,8 +85,8 @@ class Bench:
         self.path.write_text(profile_text())
         self._usual = self._profile({})
 
-    def look(self, given: Given | None = None) -> Look:
-        """Run every check once, as `healthgate run` would."""
+    def look(self, given: Given | None = None, known: Known | None = None) -> Look:
+        """Run every check once, as `healthgate run` would after runs that left what is `known`."""
         run = Run(
             root=ROOT,
             folder=None,
@@ -83,6 +96,7 @@ class Bench:
             sample=SAMPLE_S,
             apart=APART_S,
             runbooks="docs/runbooks/{name}.md",
+            past=known or {},
         )
         systems = run.profiles[ENVIRONMENT].systems
         selected = [check for check in CATALOGUE.checks.values() if left_out(check, systems) is None]
@@ -94,6 +108,7 @@ class Bench:
             {name: verdict.reason for name, verdict in verdicts.items()},
             {name: verdict.value for name, verdict in verdicts.items()},
             run.snapshot,
+            _left({check.id: verdicts[check.id] for check in selected if check.stays.windowed}, known or {}),
         )
 
     def _profile(self, given: Given) -> Profile:
@@ -116,13 +131,20 @@ class Bench:
         given: Given | None = None,
         before: Callable[[], None] = lambda: None,
     ) -> Look:
-        """Look until it is as wanted, or the time is up; return the last look. `before` is called before each."""
+        """Look until it is as wanted, or the time is up; return the last look. `before` is called before each.
+
+        What has to last goes on lasting from one look to the next, as it does from run to run.
+        """
         ends = time.monotonic() + within_s
-        while True:
+        known: Known = {}
+        for number in count():
+            time.sleep(min(number * PAUSE_S, LONGEST_PAUSE_S))
             before()
-            look = self.look(given)
+            look = self.look(given, known)
+            known = look.known
             if wanted(look) or time.monotonic() > ends:
-                return look
+                break
+        return look
 
     @contextmanager
     def suffering(self, injection: Injection) -> Iterator[None]:
@@ -142,6 +164,17 @@ class Bench:
         if look.not_ok:
             self.lab.reset()
         return look
+
+
+def _left(verdicts: Mapping[str, Verdict], known: Known) -> Known:
+    """Return the numbers that were read of each of these checks, those of earlier looks first."""
+    found = {}
+    for name, verdict in verdicts.items():
+        readings = [*verdict.samples, (verdict.observed_at, verdict.value)]
+        numbers = [(at, value) for at, value in readings if at is not None and isinstance(value, int | float)]
+        looks = [past.Look(at, State.PENDING, value) for at, value in numbers]
+        found[ENVIRONMENT, name] = Past((*known.get((ENVIRONMENT, name), Past()).looks, *looks))
+    return found
 
 
 def carry_out(
@@ -167,6 +200,7 @@ def carry_out(
                 except queue.Empty:
                     return
                 done[number] = jobs[number](bench)
+                gc.freeze()  # what was seen is kept to the end, and need not be gone through time and again
                 told(f"{len(done)} of {len(jobs)}")
 
     with ThreadPoolExecutor(min(labs, len(jobs)) or 1) as pool:

@@ -11,11 +11,11 @@ import yaml
 
 from tests.detection.bench import CATALOGUE, Bench, carry_out
 from tests.detection.cell import PROFILE, Cell
-from tests.detection.edges import EDGES, Sighting, Visit
+from tests.detection.edges import EDGES, Sighting, visits
 from tests.detection.matrix import CELLS, Round, by_check, trials
 from tests.detection.mutation import Kept, Mutations, mutate
-from tests.detection.proof import Demonstration, Proven
-from tests.detection.proofs import PROOFS
+from tests.detection.proof import Demonstrations, Proven
+from tests.detection.proofs import OF_THE_MANAGER, OF_THE_PLATFORM, PROOFS
 from tests.detection.scenario import SCENARIOS, Play, Played
 
 ROWS: dict[str, dict[str, list[str]]] = yaml.safe_load((Path(__file__).parent / "rows.yaml").read_text("utf-8"))
@@ -104,13 +104,14 @@ def gather(told: Callable[[str], object] = lambda _: None) -> Evidence:
     """Cause everything that is declared in running labs, the longest first, and return what was seen."""
     jobs: list[Callable[[Bench], Any]] = [
         Listing(),
-        *(Demonstration(name, proof) for name, proof in PROOFS.items()),
+        Demonstrations(OF_THE_PLATFORM),
+        Demonstrations(OF_THE_MANAGER),
         *(Play(scenario) for scenario in sorted(SCENARIOS.values(), key=lambda one: -one.shows_within_s)),
-        *map(Visit, EDGES),
+        *visits(EDGES),
         *trials(CELLS),
     ]
     done = carry_out(jobs, told=told)
-    rounds, sightings = of_kind(Round, done), of_kind(Sighting, done)
+    rounds, sightings = of_kind(Round, done), sorted(of_kind(Sighting, done), key=lambda one: EDGES.index(one.edge))
     return Evidence(
         rounds,
         sightings,
@@ -122,8 +123,9 @@ def gather(told: Callable[[str], object] = lambda _: None) -> Evidence:
 
 
 def of_kind(kind: type[T], done: list[Any]) -> list[T]:
-    """Return the results of one kind."""
-    return [one for one in done if isinstance(one, kind)]
+    """Return the results of one kind, of jobs that came to one and of jobs that came to several."""
+    each = (one for several in done for one in (several if isinstance(several, list) else [several]))
+    return [one for one in each if isinstance(one, kind)]
 
 
 def kept(rounds: list[Round], sightings: list[Sighting]) -> list[Kept]:

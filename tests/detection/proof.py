@@ -1,12 +1,12 @@
 """A claim that breaks the system to be proven: it holds, fails with its fault, holds again."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tests.detection.bench import Bench
 from tests.detection.cell import Fault
-from tests.lab_process import RunningLab
+from tests.lab_process import RunningLab, wait_until
 
 RECOVERS_WITHIN_S = 90.0
 """Some lines in the log count for an hour, which is a minute here."""
@@ -60,22 +60,25 @@ class Proven:
 
 
 @dataclass(frozen=True)
-class Demonstration:
-    """A job: prove one claim."""
+class Demonstrations:
+    """A job: prove some claims, one after the other, in a lab that nobody looks at until all are proven."""
 
-    id: str
-    proof: Proof
+    proofs: Mapping[str, Proof]
 
-    def __call__(self, bench: Bench) -> Proven:
-        """Measure it as it is, with its fault, and healed."""
-        began = time.monotonic()
-        before, with_fault, after = (self._measured(bench, broken) for broken in (None, self.proof.fails_with, None))
-        return Proven(self.id, before, with_fault, after, time.monotonic() - began)
-
-    def _measured(self, bench: Bench, broken: Fault | None) -> Measurement:
-        found = self.proof.measured(bench.lab, broken)
+    def __call__(self, bench: Bench) -> list[Proven]:
+        """Measure each as it is, with its fault, and healed."""
+        found = [self._proven(bench.lab, name, proof) for name, proof in self.proofs.items()]
         bench.recovered(RECOVERS_WITHIN_S)
         return found
+
+    def _proven(self, lab: RunningLab, name: str, proof: Proof) -> Proven:
+        began = time.monotonic()
+        before, with_fault, after = (self._measured(lab, proof, broken) for broken in (None, proof.fails_with, None))
+        return Proven(name, before, with_fault, after, time.monotonic() - began)
+
+    def _measured(self, lab: RunningLab, proof: Proof, broken: Fault | None) -> Measurement:
+        wait_until(lab.is_healthy, RECOVERS_WITHIN_S, "the lab is healthy")
+        return proof.measured(lab, broken)
 
 
 def beside(measured: Callable[[RunningLab], Measurement]) -> Measure:

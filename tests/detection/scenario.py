@@ -12,8 +12,8 @@ from healthgate.state import State
 from tests.detection.bench import CATALOGUE, Bench, Look
 from tests.detection.cell import ROLLUP, SHOWS_WITHIN_S, TRIPPED, Fault, Injection, among
 
-LOOK_S = 5.0
-"""The longest a single look may take, so that a recovery just in time is seen."""
+LOOK_S = 7.0
+"""The longest a single look and the pause before it may take, so that a recovery just in time is seen."""
 
 
 @dataclass(frozen=True)
