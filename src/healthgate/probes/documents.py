@@ -6,6 +6,7 @@ and credentials within addresses.
 
 import re
 import time
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,9 +50,9 @@ class OneDocument(Source):
 
     explained_by: str | None
 
+    @abstractmethod
     def read(self, scene: Scene) -> "DocumentReading":
         """Return how reading the document went."""
-        raise NotImplementedError
 
     def value(self, scene: Scene) -> Facts:
         found = self.read(scene)
