@@ -85,11 +85,12 @@ class ListeningPort:
 
         class Tracked(H11Protocol):
             def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-                transports[transport.get_extra_info("peername")[:2]] = transport
+                self.peer = transport.get_extra_info("peername")[:2]  # of a TLS connection it is not known at the end
+                transports[self.peer] = transport
                 super().connection_made(transport)
 
             def connection_lost(self, exc: Exception | None) -> None:
-                transports.pop(self.transport.get_extra_info("peername")[:2], None)
+                transports.pop(self.peer, None)
                 super().connection_lost(exc)
 
         return Tracked

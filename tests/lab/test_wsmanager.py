@@ -153,6 +153,14 @@ def test_the_front(lab: RunningLab) -> None:
         ask(lab, "LAB_WSMANAGER_PUBLIC_URL", trust=False)
 
 
+def test_a_client_that_leaves_the_front_is_forgotten(lab: RunningLab) -> None:
+    for _ in range(5):
+        assert ask(lab, "LAB_WSMANAGER_PUBLIC_URL", source="127.0.0.9") == (403, "")
+    assert ask(lab, "LAB_WSMANAGER_PUBLIC_URL") == (200, "")
+
+    assert (Path(lab.variables["LAB_LOGS"]) / "ingress.err").read_text() == ""
+
+
 def test_a_burst_is_limited_and_another_client_is_not(lab: RunningLab) -> None:
     assert burst(lab, "127.0.0.8")[429] > 0
     assert burst(lab, "127.0.0.7", requests=20) == {200: 20}
