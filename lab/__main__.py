@@ -19,6 +19,7 @@ from lab.ports import BLOCK
 
 USAGE_ERROR = 4
 HIGHEST = 65_536 - BLOCK
+MOST_CLIENTS = 4000
 REACHED_BY = {
     "gateway": "LAB_GATEWAY_URL",
     "market service": "LAB_MARKET_URL",
@@ -26,6 +27,7 @@ REACHED_BY = {
     "market, outside": "LAB_MARKET_OUTSIDE",
     "price feed, binary": "LAB_FEED_BINARY_URL",
     "price feed, JSON": "LAB_FEED_JSON_URL",
+    "event stream": "LAB_SSE_STREAM_URL",
     "redis-node-1": "LAB_REDIS_NODE_1",
     "redis-node-2": "LAB_REDIS_NODE_2",
     "redis-node-3": "LAB_REDIS_NODE_3",
@@ -46,6 +48,9 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--port-base", type=int, metavar="N", help=f"use {BLOCK} ports from N on (default: free ones)")
     parser.add_argument("--time-scale", type=float, default=60.0, metavar="X", help="production seconds per lab second")
+    parser.add_argument(
+        "--sse-clients", type=int, default=8, metavar="N", help="clients that always have an event stream open"
+    )
     parser.add_argument("--seed", type=int, help="seed of the price walk (default: random, printed)")
     parser.add_argument("--redis", choices=("auto", "embedded", "system"), default="auto")
     commands = parser.add_subparsers(dest="command", metavar="{fault,heal,faults}")
@@ -59,6 +64,8 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         parser.error("--attach goes with --json")
     if found.port_base is not None and not 1024 <= found.port_base <= HIGHEST:
         parser.error(f"--port-base must be from 1024 to {HIGHEST}")
+    if not 0 <= found.sse_clients <= MOST_CLIENTS:
+        parser.error(f"--sse-clients must be from 0 to {MOST_CLIENTS}")
     if found.time_scale < 1:
         parser.error("--time-scale must be 1 or more")
     return found
@@ -148,7 +155,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except (redis_cluster.NoServerBinaryError, ports.PortsTakenError) as error:
         return _fail(str(error))
     seed = random.SystemRandom().randrange(2**31) if arguments.seed is None else arguments.seed
-    supervisor = Supervisor(reservation, binary, seed, arguments.time_scale, faults)
+    supervisor = Supervisor(reservation, binary, seed, arguments.time_scale, faults, arguments.sse_clients)
 
     def ready() -> None:
         variables = supervisor.variables()

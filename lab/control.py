@@ -17,17 +17,17 @@ from starlette.types import Receive, Scope, Send
 
 from lab.clock import iso, now
 from lab.desk import Desk
-from lab.doors import Door
+from lab.doors import BufferingProxy, Door
 from lab.faults import catalogue
 from lab.faults.catalogue import Values
 from lab.health import Health
 from lab.host import ListeningPort, injected, key_is_right, quiet, stop_signal
 from lab.link import SupervisorLink
 from lab.ports import HOST
-from lab.processes import NoEndError, Processes
+from lab.processes import Environment, NoEndError, Processes
 from lab.prometheus import PROCESS, PrometheusServer, binary
 from lab.redis_cluster import mend
-from lab.settings import NODES, SERVICES, Settings
+from lab.settings import NODES, SERVERS, SERVICES, SSE_REDIS, Settings
 
 READY_WITHIN_S: Final = 40.0
 RECOVERED_WITHIN_S: Final = 30.0
@@ -71,7 +71,18 @@ class Infrastructure:
         self.doors = {
             name: Door(door, port)
             for name, door, port in zip(NODES, settings.ports.doors, settings.ports.redis, strict=True)
-        }
+        } | {SSE_REDIS: Door(settings.ports[f"{SSE_REDIS} door"], settings.ports[SSE_REDIS])}
+        self.proxy = BufferingProxy(settings.ports["sse proxy"], settings.ports["sse"])
+        """Where callers from outside find the event streams."""
+        self.environments: dict[str, list[Environment]] = {}
+        """Variables set otherwise than usual for a service, one set per fault; a newer one goes before an older one."""
+
+    async def restart(self, name: str) -> None:
+        """Start a service anew, with the variables that faults have set for it, and wait until it serves."""
+        environment = {key: value for one in self.environments.get(name, []) for key, value in one.items()}
+        await self.processes.stop(name)
+        await self.processes.start(name, environment)
+        await self.processes.is_serving(name, SERVING_WITHIN_S)
 
 
 class Control:
@@ -103,7 +114,7 @@ class Control:
         task.add_done_callback(self._tasks.discard)
 
     async def _shut_door_of(self, name: str) -> None:
-        if name in NODES and name not in self._dead_doors:
+        if name in SERVERS and name not in self._dead_doors:
             self._dead_doors.add(name)
             await self.infrastructure.doors[name].refuse("node is dead")
 
@@ -183,7 +194,7 @@ class Control:
         for handle in reversed(list(self.active)):
             await self.lift(handle)
         await self.desk.reset()
-        await self._run(NODES)
+        await self._run(SERVERS)
         if self.infrastructure.prometheus is not None:
             await self._run([PROCESS])
         await self._revive_doors()
@@ -359,7 +370,8 @@ class Control:
                 answer = {"outside": {}, "internal": {}}
             counted[service], internal[service] = answer["outside"], answer["internal"]
         doors = self.infrastructure.doors
-        counted["redis"] = {name: door.connections for name, door in doors.items()}
+        counted["redis"] = {name: doors[name].connections for name in NODES}
+        counted[SSE_REDIS] = {SSE_REDIS: doors[SSE_REDIS].connections}
         return JSONResponse(counted | {"internal": internal})
 
     async def _reset_requests(self, _request: Request) -> Response:
@@ -378,7 +390,7 @@ async def serve(settings: Settings, supervisor_end: socket.socket, faults: list[
     control = Control(settings, link)
     port = ListeningPort(control.guarded, settings.ports["control"])
     await port.open()
-    for door in control.infrastructure.doors.values():
+    for door in (*control.infrastructure.doors.values(), control.infrastructure.proxy):
         await door.admit()
     preparing = asyncio.create_task(_prepare(control, faults))
     await stop_signal()

@@ -1,6 +1,6 @@
-"""Where callers from outside reach the Redis nodes: they can be counted or refused there.
+"""Where callers from outside reach the Redis servers and the event streams: they can be counted or refused there.
 
-The market service talks to the nodes directly, so what happens at a door is the callers' alone.
+The services talk to the servers directly, so what happens at a door is the callers' alone.
 """
 
 import asyncio
@@ -17,8 +17,12 @@ CHUNK: Final = 1 << 16
 CLUSTER_STATE: Final = re.compile(rb"([$=])(\d+)\r\n(txt:)?cluster_state:ok\r\n")
 
 
+Passing = Callable[[bytes], bytes]
+"""Given what came, returns what goes on now; given nothing, what is left at the end."""
+
+
 class Door:
-    """Passes bytes between callers and one node."""
+    """Passes bytes between callers and one server."""
 
     def __init__(self, port: int, node_port: int) -> None:
         self.port = port
@@ -59,7 +63,7 @@ class Door:
         self._open.add(inner_writer)
         try:
             await asyncio.gather(
-                self._copy(reader, inner_writer), self._copy(inner_reader, writer, rewritten=self._claimed)
+                self._copy(reader, inner_writer, bytes), self._copy(inner_reader, writer, self._answering())
             )
         finally:
             for end in (writer, inner_writer):
@@ -70,15 +74,20 @@ class Door:
         self,
         source: asyncio.StreamReader,
         sink: asyncio.StreamWriter,
-        rewritten: Callable[[bytes], bytes] = bytes,
+        passing: Passing,
     ) -> None:
         try:
             while chunk := await source.read(CHUNK):
-                sink.write(rewritten(chunk))
+                sink.write(passing(chunk))
                 await sink.drain()
+            sink.write(passing(b""))
             sink.write_eof()
         except OSError:
             sink.close()
+
+    def _answering(self) -> Passing:
+        """Return what one caller's answers go through."""
+        return self._claimed
 
     def _claimed(self, chunk: bytes) -> bytes:
         if not self.claims:
@@ -90,6 +99,28 @@ class Door:
             return b"%b%d\r\n%bcluster_state:%b\r\n" % (kind, length, prefix, state)
 
         return CLUSTER_STATE.sub(tell, chunk)
+
+
+class BufferingProxy(Door):
+    """Stands before an HTTP server; while a fault lasts it keeps answers until there is enough of one, or its end."""
+
+    def __init__(self, port: int, server_port: int) -> None:
+        super().__init__(port, server_port)
+        self.keeping: list[int] = []
+        """Bytes that an answer must have before any of it goes on, one per fault; the newest holds."""
+
+    def _answering(self) -> Passing:
+        kept = bytearray()
+
+        def passing(chunk: bytes) -> bytes:
+            nonlocal kept
+            kept += chunk
+            if chunk and self.keeping and len(kept) < self.keeping[-1]:
+                return b""
+            going, kept = bytes(kept), bytearray()
+            return going
+
+        return passing
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -1,15 +1,17 @@
 """Is the lab well? Each system as its own figures tell it, asked by way of the services' own calls."""
 
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
+from lab.clock import iso, now
 from lab.prometheus import PrometheusServer
 from lab.settings import INSTANCES, Settings
 from lab.tokens import mint
 from lab.traffic import INTERNAL_HEADER
 
 Body = dict[str, Any]
+PUBLISHED_WITHIN_S: Final = 5.0
 
 
 class Health:
@@ -17,6 +19,7 @@ class Health:
 
     def __init__(self, settings: Settings, prometheus: PrometheusServer | None) -> None:
         self._ports = settings.ports
+        self._listeners = settings.sse_clients
         self._prometheus = prometheus
         self._client = httpx.AsyncClient(
             timeout=3.0,
@@ -36,7 +39,7 @@ class Health:
 
     async def is_up(self) -> bool:
         """Whether everything is up."""
-        return await self._market_is_up() and await self._manager_is_up()
+        return await self._market_is_up() and await self._manager_is_up() and await self._streams_are_up()
 
     async def _market_is_up(self) -> bool:
         market = await self._read("market", "/api/debug/comprehensive")
@@ -55,6 +58,20 @@ class Health:
             return False
         scraped = self._prometheus is None or await self._prometheus.scrapes()
         return well and canary.get("state") == "running" and scraped
+
+    async def _streams_are_up(self) -> bool:
+        told = await self._read("sse", "/api/sse/monitoring")
+        published = await self._read("cloudwatch", "/metrics-published")
+        try:
+            here = told["connection_stats"]["active_connections"]
+            in_redis = told["connection_stats"]["redis_connection_counters"]
+            well = told["health_indicators"]["overall_health"] == "healthy" and told["cleanup_stats"]["stale"] == 0
+            newest = {one["metric"]: one for one in published["metrics"]}
+            latest = newest["ActiveConnections"]
+        except KeyError:
+            return False
+        is_published = latest["received_at"] > iso(now() - PUBLISHED_WITHIN_S) and abs(latest["value"] - here) <= 2
+        return well and is_published and here == in_redis and here >= self._listeners
 
     async def _read(self, service: str, path: str) -> Body:
         try:

@@ -31,7 +31,7 @@ from lab.settings import Settings
 from lab.traffic import Traffic
 
 RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
-SECRETS: Final = ("JWT_SECRET",)
+SECRETS: Final = ("JWT_SECRET", "AWS_SECRET_ACCESS_KEY")
 
 
 class Target(Protocol):

@@ -17,6 +17,8 @@ LAYOUT: Final = (
     *("wsmanager_staging", "wsmanager_staging inside", "wsmanager_staging scrape"),
     *("ingress", "ingress inside", "ingress https", "ingress http"),
     "prometheus",
+    *("sse", "sse inside", "sse proxy", "redis-sse", "redis-sse door"),
+    *("sse_clients", "sse_clients inside", "cloudwatch", "cloudwatch inside"),
 )
 """What each port of a block is for. A service has a port under its name for callers, one `inside` for the control
 plane, and some have more."""

@@ -14,6 +14,8 @@ from lab.settings import Settings
 POLL_S: Final = 0.02
 END_WITHIN_S: Final = 20.0
 CONNECTIONS_GONE_WITHIN_S: Final = 0.5
+Environment = Mapping[str, str | None]
+"""Variables set otherwise than usual for one start of a service; None: not set at all."""
 Connection = frozenset[tuple[str, int]]
 """The addresses of both ends."""
 
@@ -78,7 +80,7 @@ class Processes:
             except NoEndError:
                 await self._link.order("kill", name=name)
 
-    async def start(self, name: str, environment: Mapping[str, str | None] | None = None) -> None:
+    async def start(self, name: str, environment: Environment | None = None) -> None:
         """Start a process that does not run, with some variables set otherwise (None: not at all)."""
         await self._link.order("start", name=name, environment=dict(environment or {}))
 

@@ -1,9 +1,9 @@
-"""Three real Redis-protocol servers in cluster mode: finding the binary, starting, forming, mending."""
+"""Real Redis-protocol servers, three of them in cluster mode: finding the binary, starting, forming, mending."""
 
 import asyncio
 import importlib.util
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -50,8 +50,6 @@ def server_binary(origin: str) -> str:
 def command_line(binary: str, ports: Ports, node: int, directory: Path) -> list[str]:
     """Command that runs node number `node` (0 to 2) with its state kept under `directory`."""
     options = {
-        "port": ports.redis[node],
-        "bind": HOST,
         "cluster-enabled": "yes",
         "cluster-port": ports.redis_buses[node],
         "cluster-announce-port": ports.doors[node],
@@ -59,12 +57,25 @@ def command_line(binary: str, ports: Ports, node: int, directory: Path) -> list[
         "cluster-announce-ip": HOST,
         "cluster-node-timeout": NODE_TIMEOUT_MS,
         "cluster-config-file": "nodes.conf",
+    }
+    return [*single_command_line(binary, ports.redis[node], directory), *_words(options)]
+
+
+def single_command_line(binary: str, port: int, directory: Path) -> list[str]:
+    """Command that runs a server that is no node of a cluster, with its state kept under `directory`."""
+    options = {
+        "port": port,
+        "bind": HOST,
         "save": "",
         "appendonly": "no",
         "dir": directory,
         "logfile": directory / "server.log",
     }
-    return [binary, *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
+    return [binary, *_words(options)]
+
+
+def _words(options: Mapping[str, object]) -> list[str]:
+    return [word for name, value in options.items() for word in (f"--{name}", str(value))]
 
 
 async def _open_when_up(port: int, patience_s: float) -> Connection:

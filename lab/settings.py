@@ -7,7 +7,14 @@ from lab.clock import TimeScale
 from lab.ports import HOST, Ports
 
 NODES = ("redis-node-1", "redis-node-2", "redis-node-3")
-SERVICES = ("feed", "market", "gateway", "wsmanager_staging", "wsmanager", "ingress")
+SSE_REDIS = "redis-sse"
+"""The Redis of the event streams, which is no node of the cluster."""
+SERVERS = (*NODES, SSE_REDIS)
+"""Every Redis."""
+SERVICES = (
+    *("feed", "market", "gateway", "wsmanager_staging", "wsmanager", "ingress"),
+    *("cloudwatch", "sse", "sse_clients"),
+)
 """Services in the order in which they are started: what a service asks stands before it."""
 
 
@@ -28,6 +35,8 @@ class Settings:
     jwt_secret: str
     seed: int
     time_scale: TimeScale
+    sse_clients: int = 8
+    """Clients that always have an event stream open."""
 
     @property
     def logs(self) -> Path:
@@ -90,4 +99,26 @@ class Settings:
                 "ALLOWED_CLIENTS": HOST,
                 "INGRESS_LOG": str(self.logs / "ingress.log"),
             }
+        if service == "sse":
+            return common | {
+                "PORT": str(ports["sse"]),
+                "REDIS_URL": f"redis://{HOST}:{ports[SSE_REDIS]}/1",
+                "JWT_SECRET": self.jwt_secret,
+                "SSE_LOG": str(self.logs / "sse.log"),
+                "CLEANUP_INTERVAL_SECONDS": "60",
+                "CLEANUP_BATCH_SIZE": "10",
+                "STALE_CONNECTION_THRESHOLD_SECONDS": "300",
+                "PING_INTERVAL_SECONDS": "15",
+                "PERIODIC_CLEANUP_ENABLED": "true",
+                "CONFIG_VALIDATION": "documented",
+                "MAX_CONNECTIONS": "5000",
+                "AWS_ENDPOINT_URL_CLOUDWATCH": ports.url("cloudwatch"),
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_ACCESS_KEY_ID": "lab",
+                "AWS_SECRET_ACCESS_KEY": "of-no-account",
+            }
+        if service == "sse_clients":
+            return common | {"SSE_URL": ports.url("sse"), "CLIENTS": str(self.sse_clients)}
+        if service == "cloudwatch":
+            return common | {"PORT": str(ports["cloudwatch"])}
         return common | {"PORT": str(ports["feed"]), "LAB_SEED": str(self.seed)}

@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import random
+import resource
 import secrets
 import selectors
 import shutil
@@ -26,7 +27,7 @@ from lab import archive, artefacts, prometheus, redis_cluster
 from lab.clock import TimeScale, iso, now
 from lab.faults.catalogue import Values
 from lab.ports import HOST, OUTSIDE, Reservation
-from lab.settings import INSTANCES, NODES, SERVICES, Settings
+from lab.settings import INSTANCES, NODES, SERVERS, SERVICES, SSE_REDIS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,7 @@ DIRECTORY_PREFIX: Final = "healthgate-lab-"
 STOP_WITHIN_S: Final = 2.0
 PARENT_CHECK_S: Final = 0.5
 TOKEN_LIFE_S: Final = 7 * 86400
+ENOUGH_FILES: Final = 65_536
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_NAME: Final = 15
 
@@ -69,6 +71,12 @@ class Process:
         }
 
 
+def _raise_the_limit_of_open_files() -> None:
+    # A thousand clients have a socket each at both ends.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, ENOUGH_FILES) if most > 0 else ENOUGH_FILES, most))
+
+
 def make_directory() -> tuple[Path, int]:
     """Make the lab's private temporary directory; returns it and the lock that marks it as in use."""
     _sweep_leftovers()
@@ -78,8 +86,8 @@ def make_directory() -> tuple[Path, int]:
     fcntl.flock(lock, fcntl.LOCK_EX)
     directory = unnamed.rename(unnamed.with_name(unnamed.name.removeprefix(".")))
     (directory / "logs").mkdir()
-    for node in NODES:
-        (directory / node).mkdir()
+    for server in SERVERS:
+        (directory / server).mkdir()
     return directory, lock
 
 
@@ -112,6 +120,7 @@ class Supervisor:
         seed: int,
         time_scale: float,
         faults: list[tuple[str, Values]],
+        sse_clients: int = 8,
     ) -> None:
         self.directory, self._lock = make_directory()
         self.settings = Settings(
@@ -122,6 +131,7 @@ class Supervisor:
             jwt_secret=secrets.token_urlsafe(48),
             seed=seed,
             time_scale=TimeScale(time_scale),
+            sse_clients=sse_clients,
         )
         self._started_at = now()
         archive.write(self.settings.logs, self._started_at, random.Random(seed))
@@ -130,7 +140,7 @@ class Supervisor:
         self.failure: str | None = None
         self._prometheus = prometheus.binary()
         scraping = (prometheus.PROCESS,) if self._prometheus else ()
-        self.processes = {name: Process(name) for name in (*scraping, *NODES, *SERVICES, "control")}
+        self.processes = {name: Process(name) for name in (*scraping, *SERVERS, *SERVICES, "control")}
         self._reservation = reservation
         self._redis_binary = redis_binary
         self._faults = faults
@@ -146,6 +156,7 @@ class Supervisor:
     def run(self, *, until_stdin_ends: bool) -> int:
         """Start everything and supervise it until told to stop; returns the exit code."""
         self._take_signals()
+        _raise_the_limit_of_open_files()
         try:
             # Prometheus takes five seconds to its first scrape, the cluster two to be writable: both begin at once.
             for name in self.processes:
@@ -186,8 +197,9 @@ class Supervisor:
     def _import_services(self) -> None:
         # Imported only now, while the cluster is busy becoming writable.
         from lab import control  # noqa: PLC0415
-        from lab.services import feed, gateway, ingress  # noqa: PLC0415
+        from lab.services import cloudwatch, feed, gateway, ingress, sse_clients  # noqa: PLC0415
         from lab.services.market import app as market  # noqa: PLC0415
+        from lab.services.sse import app as sse  # noqa: PLC0415
         from lab.services.wsmanager import app as wsmanager  # noqa: PLC0415
 
         self._bodies = {
@@ -197,6 +209,9 @@ class Supervisor:
             "wsmanager": lambda: wsmanager.run("wsmanager", self.settings),
             "wsmanager_staging": lambda: wsmanager.run("wsmanager_staging", self.settings),
             "ingress": lambda: ingress.run(self.settings),
+            "cloudwatch": lambda: cloudwatch.run(self.settings),
+            "sse": lambda: sse.run(self.settings),
+            "sse_clients": lambda: sse_clients.run(self.settings),
             "control": lambda: control.run(self.settings, self._control_end, self._faults),
         }
         gc.collect()
@@ -241,6 +256,10 @@ class Supervisor:
         if name in NODES:
             node = NODES.index(name)
             words = redis_cluster.command_line(self._redis_binary, self.settings.ports, node, self.directory / name)
+            os.execv(words[0], words)
+        if name == SSE_REDIS:
+            folder = self.directory / name
+            words = redis_cluster.single_command_line(self._redis_binary, self.settings.ports[name], folder)
             os.execv(words[0], words)
         if name == prometheus.PROCESS and self._prometheus:
             kept = environment.get(prometheus.RETENTION) or prometheus.KEPT_FOR
@@ -430,6 +449,11 @@ class Supervisor:
             "LAB_WSMANAGER_OUTSIDE": OUTSIDE,
             "LAB_CANARY_URL": ports.url("ingress"),
             "LAB_PROMETHEUS_URL": ports.url(prometheus.PROCESS),
+            "LAB_SSE_URL": ports.url("sse"),
+            "LAB_SSE_STREAM_URL": ports.url("sse proxy") + "/api/sse/stream",
+            "LAB_SSE_REDIS": f"{HOST}:{ports[f'{SSE_REDIS} door']}",
+            "LAB_SSE_LOG": str(self.settings.logs / "sse.log"),
+            "LAB_CLOUDWATCH_URL": ports.url("cloudwatch"),
             "LAB_APP": str(self.settings.app),
             "LAB_INSTALLED": archive.installed_on(self._started_at),
             "LAB_SEED": str(self.settings.seed),

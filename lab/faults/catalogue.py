@@ -13,7 +13,19 @@ from typing import Any, Final, Literal
 from lab.universe import INDEX
 
 Layer = Literal["behaviour", "infrastructure", "response", "report"]
-Place = Literal["control", "feed", "market", "gateway", "wsmanager", "wsmanager_staging", "ingress", "service"]
+Place = Literal[
+    "control",
+    "feed",
+    "market",
+    "gateway",
+    "wsmanager",
+    "wsmanager_staging",
+    "ingress",
+    "cloudwatch",
+    "sse",
+    "sse_clients",
+    "service",
+]
 """Where a part of a fault acts; `service` is the process named by the parameter `service`."""
 Values = dict[str, Any]
 Action = Callable[..., AbstractAsyncContextManager[None]]
@@ -129,6 +141,20 @@ def words(name: str, meaning: str, *, default: Any = REQUIRED) -> Parameter:
         return [word.strip() for word in found if word.strip()]
 
     return Parameter(name, "list of texts", meaning, read, default)
+
+
+def numbers(name: str, meaning: str, *, at_least: float, at_most: float, default: Any = REQUIRED) -> Parameter:
+    """Describe a list of numbers between two bounds, both included; it may be given as text, with commas."""
+
+    def read(value: Any) -> list[float]:
+        found = value.split(",") if isinstance(value, str) else value
+        fitting = isinstance(found, list) and not any(isinstance(one, bool) for one in found)
+        result = [float(one) for one in found] if fitting else []
+        if not result or not all(at_least <= one <= at_most for one in result):
+            raise ValueError(f"a list of numbers from {at_least:g} to {at_most:g}")
+        return result
+
+    return Parameter(name, f"list of numbers {at_least:g}..{at_most:g}", meaning, read, default)
 
 
 def symbols(name: str, meaning: str, *, default: Any = REQUIRED) -> Parameter:

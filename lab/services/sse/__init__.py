@@ -1,0 +1,1 @@
+"""The event streams' connection manager: holds streams, counts them here and in Redis, removes stale ones."""
