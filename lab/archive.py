@@ -2,21 +2,25 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
 from lab.clock import iso
 
-Kind = Literal["detail", "summary"]
+Kind = Literal["detail", "summary", "streams"]
 DAY_S: Final = 86400.0
 INSTALLED_DAYS_AGO: Final = 40
-OLDEST_AGE_S: Final[dict[Kind, float]] = {"detail": 7.5 * DAY_S, "summary": 30.5 * DAY_S}
+OLDEST_AGE_S: Final[dict[Kind, float]] = {"detail": 7.5 * DAY_S, "summary": 30.5 * DAY_S, "streams": 30.5 * DAY_S}
 """Seconds since the last line of the oldest file kept of each kind."""
-LINES: Final[dict[Kind, int]] = {"detail": 48, "summary": 24}
-NAMES: Final[dict[Kind, str]] = {"detail": "market.log.{day}", "summary": "summary-{day}.log"}
-PATTERNS: Final[dict[Kind, str]] = {"detail": "market.log.*", "summary": "summary-*.log"}
+LINES: Final[dict[Kind, int]] = {"detail": 48, "summary": 24, "streams": 24}
+NAMES: Final[dict[Kind, str]] = {
+    "detail": "market.log.{day}",
+    "summary": "summary-{day}.log",
+    "streams": "sse.log.{day}",
+}
+PATTERNS: Final[dict[Kind, str]] = {"detail": "market.log.*", "summary": "summary-*.log", "streams": "sse.log.*"}
 
 
 def installed_on(moment: float) -> str:
@@ -29,7 +33,7 @@ def write(folder: Path, moment: float, rng: random.Random) -> None:
     for kind, age_s in OLDEST_AGE_S.items():
         first_end = moment - age_s
         day = _day(first_end)
-        lines = _detail(rng) if kind == "detail" else _summary(rng)
+        lines = WRITERS[kind](rng)
         while day < _day(moment):
             begin = datetime.combine(day, time(), UTC).timestamp()
             # The oldest file ends where the span that is kept begins, the others with their day.
@@ -64,3 +68,20 @@ def _summary(rng: random.Random) -> Iterator[str]:
     while True:
         messages, errors = rng.randrange(520_000, 560_000), rng.randrange(90)
         yield f"INFO summary - {messages:,} messages in one hour, {errors} undecodable, 50 of 50 symbols fresh"
+
+
+def _streams(rng: random.Random) -> Iterator[str]:
+    while True:
+        cleaned, left, took_ms = rng.randrange(6), rng.randrange(70, 90), rng.uniform(2, 12)
+        yield (
+            f"INFO sse.cleanup - SSE cleanup completed: cleaned={cleaned}, failed=0, total_before={left + cleaned}, "
+            f"total_after={left}, duration_ms={took_ms:.2f}, efficiency=100.0%, batch_size=10, threshold_seconds=300, "
+            f"stale_connections={cleaned}, active_connections={left}, long_lived_connections={rng.randrange(20, 26)}"
+        )
+
+
+WRITERS: Final[dict[Kind, Callable[[random.Random], Iterator[str]]]] = {
+    "detail": _detail,
+    "summary": _summary,
+    "streams": _streams,
+}

@@ -41,6 +41,21 @@ VIEWS: Final = {
         },
     )
     for service in ("wsmanager", "wsmanager_staging")
+} | {
+    "sse": Views(
+        "/api/sse/metrics",
+        "/api/sse/monitoring",
+        {
+            "sse_active_connections": "connection_stats.active_connections",
+            "sse_cleanup_error_rate": "cleanup_stats.error_rate",
+            "sse_total_connections_cleaned": "cleanup_stats.total_connections_cleaned",
+            "sse_cleanup_total": "cleanup_stats.total_cleanups",
+            "sse_cleanup_errors_total": "cleanup_stats.cleanup_errors",
+            "sse_stale_connections": "cleanup_stats.stale",
+            "sse_long_lived_connections": "cleanup_stats.long_lived",
+            "sse_very_old_connections": "cleanup_stats.very_old",
+        },
+    )
 }
 SERVICE: Final = choice("service", "the service", list(VIEWS))
 FAMILY: Final = text("family", "name of the metric")
@@ -93,7 +108,8 @@ async def _body_follows(target: "Target", family: str, change: Callable[[float],
     holder, member = views.members[family].split(".")
 
     def follow(body: dict[str, dict[str, float]]) -> None:
-        body[holder][member] = int(change(body[holder][member]))
+        value = change(body[holder][member])
+        body[holder][member] = value if isinstance(body[holder][member], float) else int(value)
 
     async with target.host.traffic.broken(views.json, DIRECT, rewriting(follow)):
         yield

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from lab.host import ListeningPort, Target
 
-SERVICE: Final = choice("service", "the service", ["gateway", "market", "wsmanager", "wsmanager_staging"])
+SERVICE: Final = choice(
+    "service", "the service", ["gateway", "market", "wsmanager", "wsmanager_staging", "sse", "cloudwatch"]
+)
 ANY_SERVICE: Final = choice("service", "the service", list(SERVICES))
 ROUTE: Final = text("path", "the route, such as /api/debug/comprehensive (none: every route)", default=None)
 SCOPE: Final = choice(

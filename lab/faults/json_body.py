@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from lab.host import Target
 
 BARE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-MOMENT: Final = re.compile(r"now(?:\s*([+-])\s*(\d+(?:\.\d+)?))?")
+MOMENT: Final = re.compile(r"now(?:\s*([+-])\s*(\d+(?:\.\d+)?)(?:\s*s)?)?")
 PATH: Final = text("path", "the route, such as /api/debug/comprehensive")
 
 
-def _pointer(name: str, meaning: str) -> Parameter:
+def pointer_to(name: str, meaning: str) -> Parameter:
+    """Describe a JSON pointer."""
+
     def read(value: Any) -> str:
         if not isinstance(value, str) or not value.startswith("/"):
             raise ValueError("a JSON pointer such as /data/pool/0")
@@ -30,7 +32,7 @@ def _pointer(name: str, meaning: str) -> Parameter:
     return Parameter(name, "JSON pointer", meaning, read)
 
 
-POINTER: Final = _pointer("pointer", "the member, as a JSON pointer")
+POINTER: Final = pointer_to("pointer", "the member, as a JSON pointer")
 
 
 class NoMemberError(LookupError):
@@ -41,7 +43,8 @@ def _steps(pointer: str) -> list[str]:
     return [step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/")]
 
 
-def _parent(body: Any, pointer: str) -> tuple[Any, Any]:
+def holder_of(body: Any, pointer: str) -> tuple[Any, Any]:
+    """Return what holds the member, and its name or index there; raises NoMemberError where there is no such holder."""
     *path, last = _steps(pointer)
     try:
         for step in path:
@@ -137,7 +140,7 @@ async def member_set(
     """Overwrite, or add, the member."""
 
     def change(body: Any) -> None:
-        holder, key = _parent(body, pointer)
+        holder, key = holder_of(body, pointer)
         if isinstance(holder, list) and not 0 <= key < len(holder):
             raise NoMemberError(pointer)
         holder[key] = _evaluated(value)
@@ -167,7 +170,7 @@ async def member_shifted(
     """Add to the member; whole numbers stay whole."""
 
     def change(body: Any) -> None:
-        holder, key = _parent(body, pointer)
+        holder, key = holder_of(body, pointer)
         try:
             before = holder[key]
             after = before + add
@@ -199,7 +202,7 @@ async def member_dropped(
     """Remove the member where it is there."""
 
     def change(body: Any) -> None:
-        holder, key = _parent(body, pointer)
+        holder, key = holder_of(body, pointer)
         try:
             del holder[key]
         except (KeyError, IndexError) as error:

@@ -14,16 +14,20 @@ if TYPE_CHECKING:
     from lab.control import Infrastructure
     from lab.services.market.service import Market
 
-FOLDER = choice("dir", "the folder", ["market_log_dir", "grafana_backup_dir"], default="market_log_dir")
+FOLDER = choice("dir", "the folder", ["market_log_dir", "grafana_backup_dir", "sse_log_dir"], default="market_log_dir")
+GOES_WITH = {
+    "market_log_dir": {"class", "remove_older_than_days"},
+    "grafana_backup_dir": {"days"},
+    "sse_log_dir": {"remove_older_than_days"},
+}
 LOGS = choice("dir", "the folder", ["market_log_dir"], default="market_log_dir")
 
 
 def _misfit(values: Values) -> str | None:
-    of_logs = values["dir"] == "market_log_dir"
-    fitting = values["class"] is not None, values["remove_older_than_days"] is not None, values["days"] is None
-    if all(one is of_logs for one in fitting):
+    given = {name for name in ("class", "remove_older_than_days", "days") if values[name] is not None}
+    if given == GOES_WITH[values["dir"]]:
         return None
-    return "market_log_dir goes with class and remove_older_than_days, grafana_backup_dir with days"
+    return "; ".join(f"{folder} goes with {' and '.join(sorted(names))}" for folder, names in GOES_WITH.items())
 
 
 AGE = Fault(
@@ -48,15 +52,16 @@ AGE = Fault(
 async def files_gone(
     infrastructure: "Infrastructure",
     *,
+    dir: str,  # noqa: A002 - so the parameter is called
     class_: archive.Kind | None,
     remove_older_than_days: float | None,
     days: float | None,
 ) -> AsyncIterator[None]:
     """Move the files out of the folder, and back on exit."""
     settings = infrastructure.settings
-    if class_ is not None and remove_older_than_days is not None:
-        folder = settings.logs
-        leaving = archive.files(folder, class_, now() - remove_older_than_days * archive.DAY_S)
+    if remove_older_than_days is not None:
+        kind, folder = "streams" if dir == "sse_log_dir" else class_ or "detail", settings.logs
+        leaving = archive.files(folder, kind, now() - remove_older_than_days * archive.DAY_S)
     else:
         folder, newest = settings.app / artefacts.BACKUPS, now() - (days or 0) * archive.DAY_S
         leaving = [path for path in folder.iterdir() if path.stat().st_mtime > newest]

@@ -8,9 +8,17 @@ from typing import Any, Final
 
 from lab.faults.catalogue import Fault, Place, Values, choice, number, text, truth, whole
 
-SERVICES: Final[dict[str, Place]] = {"market_log": "market", "gateway_log": "gateway", "app_log": "wsmanager"}
+SERVICES: Final[dict[str, Place]] = {
+    "market_log": "market",
+    "gateway_log": "gateway",
+    "app_log": "wsmanager",
+    "sse_log": "sse",
+}
 LOG: Final = choice("log", "the log", list(SERVICES), default="market_log")
-LEVEL_OF: Final = (("CRITICAL", "CRITICAL"), ("❌", "ERROR"), ("closed", "WARN"), ("retry", "WARN"))
+LEVEL_OF: Final = (
+    *(("CRITICAL", "CRITICAL"), ("❌", "ERROR"), ("Error", "ERROR")),
+    *(("closed", "WARN"), ("retry", "WARN"), ("warnings", "WARN")),
+)
 WARMUP: Final = "🔥 Market data warmup successful"
 LONGEST_BURST_S: Final = 0.2
 

@@ -9,15 +9,16 @@ from lab.faults.catalogue import Fault, choice, text, truth
 from lab.ports import HOST
 from lab.redis_cluster import SLOTS, mend
 from lab.resp import Connection, ReplyError
-from lab.settings import NODES
+from lab.settings import NODES, SERVERS, SSE_REDIS
 
 if TYPE_CHECKING:
     from lab.control import Infrastructure
     from lab.services.market.service import Market
 
 NODE = choice("node", "the node", NODES)
+SERVER = choice("node", "the node, or the Redis of the event streams", SERVERS)
 
-KILL = Fault("F.redis.kill", "infrastructure", "Kill a Redis node with SIGKILL; healing starts it again.", (NODE,))
+KILL = Fault("F.redis.kill", "infrastructure", "Kill a Redis node with SIGKILL; healing starts it again.", (SERVER,))
 
 
 @KILL.on("control")
@@ -32,10 +33,11 @@ async def node_killed(infrastructure: "Infrastructure", *, node: str) -> AsyncIt
     finally:
         await infrastructure.link.order("start", name=node)
         await infrastructure.doors[node].admit(reason)
+        await _errors_forgotten(infrastructure, node)
 
 
 PAUSE = Fault(
-    "F.redis.pause", "infrastructure", "Freeze a Redis node with SIGSTOP: it accepts and never answers.", (NODE,)
+    "F.redis.pause", "infrastructure", "Freeze a Redis node with SIGSTOP: it accepts and never answers.", (SERVER,)
 )
 
 
@@ -48,6 +50,13 @@ async def node_paused(infrastructure: "Infrastructure", *, node: str) -> AsyncIt
         yield
     finally:
         await infrastructure.link.order("signal", name=node, signal="CONT")
+        await _errors_forgotten(infrastructure, node)
+
+
+async def _errors_forgotten(infrastructure: "Infrastructure", node: str) -> None:
+    # What the connection manager counted of cleanups that failed stays counted until it is started anew.
+    if node == SSE_REDIS:
+        await infrastructure.restart("sse")
 
 
 UNASSIGN = Fault(
@@ -95,6 +104,29 @@ async def node_refusing(infrastructure: "Infrastructure", *, node: str, to: str)
         yield
     finally:
         await infrastructure.doors[node].admit(reason)
+
+
+REFUSE_ONE = Fault(
+    "F.redis.refuse",
+    "infrastructure",
+    "A Redis that is no node of the cluster refuses connections from callers outside; its service keeps its own.",
+    (
+        choice("redis", "which Redis", ["sse"]),
+        choice("to", "who is refused", ["checker"], default="checker"),
+    ),
+)
+
+
+@REFUSE_ONE.on("control")
+@asynccontextmanager
+async def server_refusing(infrastructure: "Infrastructure") -> AsyncIterator[None]:
+    """Shut its door to callers from outside."""
+    reason = object()
+    await infrastructure.doors[SSE_REDIS].refuse(reason)
+    try:
+        yield
+    finally:
+        await infrastructure.doors[SSE_REDIS].admit(reason)
 
 
 STATE = Fault(

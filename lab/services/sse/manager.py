@@ -226,7 +226,7 @@ class Manager:
             except (OSError, ReplyError) as error:
                 self._durations_ms.append(1000 * (time.perf_counter() - began))
                 self._count(errors=1, cleaned=len(cleaned), failed=failed)
-                if is_logged and (failing is None or failing.is_logged):
+                if is_logged if failing is None else failing.is_logged:
                     words = f"Error during periodic SSE cleanup: {type(error).__name__}: {error}"
                     self._log.write("ERROR", CLEANUP, words)
                 return None
