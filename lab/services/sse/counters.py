@@ -33,12 +33,14 @@ class Counters:
         self._everybody = everybody
         """Who is there: what Redis has is brought in line with it whenever the connection is made."""
         self._connection: Connection | None = None
+        self._times_in_line = 0
+        """How often Redis was brought in line: whoever came or left before that is no longer to be told of."""
         self._one_at_a_time = asyncio.Lock()
 
     async def count(self) -> int:
         """Return the number of connections as Redis has it."""
         async with self._one_at_a_time:
-            connection, _ = await self._open()
+            connection = await self._open()
             (reply,) = _without_errors(await connection.call(("GET", COUNT)))
         return int(reply) if isinstance(reply, bytes | int) else 0
 
@@ -62,32 +64,34 @@ class Counters:
     async def synchronise(self) -> None:
         """Bring Redis in line with the connections there are."""
         async with self._one_at_a_time:
-            connection, is_in_line = await self._open()
-            if not is_in_line:
+            times = self._times_in_line
+            connection = await self._open()
+            if self._times_in_line == times:
                 await self._align(connection)
 
     async def _write(self, *commands: Command) -> None:
         if not commands:
             return
+        times = self._times_in_line
         async with self._one_at_a_time:
-            connection, is_in_line = await self._open()
-            if not is_in_line:
+            connection = await self._open()
+            if self._times_in_line == times:
                 _without_errors(await connection.call(*commands))
 
-    async def _open(self) -> tuple[Connection, bool]:
-        """Return the connection, and whether Redis was just brought in line with everybody who is there."""
+    async def _open(self) -> Connection:
         if self._connection is not None and not self._connection.closed:
-            return self._connection, False
+            return self._connection
         connection = await Connection.open(self._host, self._port)
         await connection.call(("SELECT", self._database))
         await self._align(connection)
         self._connection = connection
-        return connection, True
+        return connection
 
     async def _align(self, connection: Connection) -> None:
-        everybody = list(self._everybody())
-        known = {key_of(one.id).encode() for one in everybody}
         (found,) = _without_errors(await connection.call(("KEYS", key_of("*"))))
+        everybody = list(self._everybody())
+        self._times_in_line += 1
+        known = {key_of(one.id).encode() for one in everybody}
         left_over = [key for key in found if key not in known] if isinstance(found, list) else []
         for one in everybody:
             one.is_counted = True
