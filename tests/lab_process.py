@@ -123,7 +123,7 @@ class RunningLab:
         return str(self.send("POST", f"{self.url('gateway')}/api/auth/token", body=body)[1]["token"])
 
     def log(self, service: str) -> Path:
-        """Path of the log of `market`, `gateway`, `ingress` or `app` (the WebSocket manager)."""
+        """Path of the log of `market`, `gateway`, `ingress`, `app` (WebSocket manager) or `sse` (event streams)."""
         return Path(self.variables["LAB_LOGS"]) / f"{service}.log"
 
     def requests(self) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def _misfit(values: Values) -> str | None:
     given = {name for name in ("class", "remove_older_than_days", "days") if values[name] is not None}
     if given == GOES_WITH[values["dir"]]:
         return None
-    return "; ".join(f"{folder} goes with {' and '.join(sorted(names))}" for folder, names in GOES_WITH.items())
+    first, *others = (f"{folder} goes with {' and '.join(sorted(names))}" for folder, names in GOES_WITH.items())
+    return ", ".join((first, *(one.replace(" goes with", " with") for one in others)))
 
 
 AGE = Fault(

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from lab.prometheus import PROCESS, binary
-from lab.settings import NODES, SERVICES
+from lab.settings import SERVERS, SERVICES
 from tests.lab_process import REPOSITORY, RunningLab, wait_until
 
 VARIABLES = {
@@ -120,7 +120,7 @@ def test_children_die_with_a_parent_killed_with_9_and_the_next_start_sweeps_up(t
     own = {"TMPDIR": str(tmp_path)}  # any other lab that starts meanwhile would sweep up as well
     with RunningLab(environment=own) as lab:
         children = psutil.Process(lab.pid).children(recursive=True)
-        assert len(children) == len(NODES) + len(SERVICES) + len(["control"]) + len([PROCESS] if binary() else [])
+        assert len(children) == len(SERVERS) + len(SERVICES) + len(["control"]) + len([PROCESS] if binary() else [])
         os.kill(lab.pid, signal.SIGKILL)
         wait_until(lambda: not [one for one in children if one.is_running()], 5, "all children are dead")
         directory = Path(lab.variables["LAB_LOGS"]).parent

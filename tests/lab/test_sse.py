@@ -234,7 +234,7 @@ def test_two_figures_are_published(lab: RunningLab) -> None:
         "ActiveConnections": "Count",
         "CleanupErrorRate": "Percent",
     }
-    assert found["ActiveConnections"]["value"] == CLIENTS
+    wait_until(lambda: published(lab)["ActiveConnections"]["value"] == CLIENTS, 5, "it is as many as there are")
     earlier = found["ActiveConnections"]["timestamp"]
     wait_until(lambda: published(lab)["ActiveConnections"]["timestamp"] > earlier, 5, "it is published again")
 
@@ -773,7 +773,7 @@ def test_a_stale_connection_of_a_caller_is_spared(lab: RunningLab) -> None:
         ("F.sse.figure", {"pointer": "/cleanup_stats/none", "add": 1}, "/cleanup_stats/none is no figure"),
         ("F.sse.figure", {"pointer": "/cleanup_stats/stale"}, "give either value or add"),
         ("F.sse.config", {}, "give at least one setting"),
-        ("F.file.age", {"dir": "sse_log_dir", "days": 4}, "sse_log_dir goes with remove_older_than_days"),
+        ("F.file.age", {"dir": "sse_log_dir", "days": 4}, "sse_log_dir with remove_older_than_days"),
     ],
 )
 def test_faults_that_cannot_be_caused_say_why(
