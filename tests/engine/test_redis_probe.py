@@ -1,6 +1,7 @@
 """Every node asked by itself, with commands that change nothing, whatever the node is."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from healthgate.facts import NoData
 from healthgate.probes import redis
 from healthgate.probes.redis import NodeAnswer, RedisNodes, RedisRequest, allowed
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Observation
+from healthgate.source import Observation, Scene
 from healthgate.system import Address, System
 from tests.engine.redis_server import binary, say, serving
 from tests.engine.target import Hostile, Peer, closed_port
@@ -38,6 +39,7 @@ def ask(address: str, deadline: float = FOREVER, **options: Any) -> Observation:
         Secret(password) if password else None,
         deadline,
         options.pop("budget", 100_000),
+        options.pop("database", 0),
     )
     began = time.monotonic()
     observation, kept = request.make(None, redactor)
@@ -84,6 +86,61 @@ def test_a_node_answers_its_commands_and_gives_its_hashes(server: str) -> None:
     assert answer.reply("PING") == "PONG"
     assert sorted(answer.hashes()) == ["price:0", "price:1", "price:2"]
     assert answer.hashes()["price:2"]["bid"] == "2"
+
+
+@needs_server
+def test_one_key_of_one_database_is_read(server: str) -> None:
+    """As text, null where there is none; how long the replies took is told without the connecting."""
+    say(server, "SET", "depot:count", "outside")
+    with socket.create_connection((server.partition(":")[0], int(server.partition(":")[2])), 10) as sock:
+        sock.sendall(b"SELECT 3\r\nSET depot:count 84\r\n")
+        received = b""
+        while received.count(b"+OK\r\n") < 2:
+            received += sock.recv(100)
+    commands = ("PING", "GET depot:count", "GET depot:nothing")
+
+    inside = NodeAnswer("a", ask(server, commands=commands, database=3))
+    outside = NodeAnswer("a", ask(server, commands=commands))
+    say(server, "DEL", "depot:count")
+
+    assert (inside.reply("GET depot:count"), outside.reply("GET depot:count")) == ("84", "outside")
+    assert (inside.reply("PING"), inside.reply("GET depot:nothing")) == ("PONG", None)
+    assert 0 <= inside.took_ms <= FOREVER * 1000
+
+
+@needs_server
+def test_a_database_there_is_not_and_a_key_of_another_kind_are_told(server: str) -> None:
+    """By what the server says of them."""
+    nowhere = ask(server, database=99)
+    hashed = NodeAnswer("depot", ask(server, commands=("GET price:0",)))
+
+    assert (nowhere.status, "DB index" in str(nowhere.error) or "atabase" in str(nowhere.error)) == ("refused", True)
+    with pytest.raises(NoData, match="depot answered GET price:0 with the error WRONGTYPE"):
+        hashed.reply("GET price:0")
+    with pytest.raises(NoData, match="depot: "):
+        _ = NodeAnswer("depot", nowhere).took_ms
+
+
+def test_a_setting_may_name_the_only_node_there_is() -> None:
+    """By its address alone; the database where the profile names one."""
+
+    class Depot(System):
+        name = "depot"
+        store: Address
+        store_database: int | None = None
+
+    probe = RedisNodes(Depot, nodes="store", database="store_database", commands=("PING", "GET a"))
+    plain, third = Depot(store=Address("store:6379")), Depot(store=Address("store:6379"), store_database=3)
+
+    assert [[(r.id, r.address, r.database) for r in probe.requests(s)] for s in (plain, third)] == [
+        [("depot store", "store:6379", 0)],
+        [("depot store", "store:6379", 3)],
+    ]
+    assert probe.ids(plain) == ["depot store"]
+    assert probe.where({"depot": third}) == "redis store:6379"
+    seen = Observation("depot store", "answered", 1.0, 1.0, facts={"replies": {"GET a": "1"}, "took_ms": 0.4})
+    (answer,) = probe.value(Scene("works", {"depot": plain}, {"depot store": seen})).values()
+    assert (answer.node, answer.reply("GET a"), answer.took_ms) == ("store", "1", 0.4)
 
 
 @needs_server
@@ -270,7 +327,19 @@ def test_an_echoed_password_is_removed_from_everything_that_is_kept(hostile: Cal
 
 @pytest.mark.parametrize(
     "command",
-    ["FLUSHALL", "SET a b", "CONFIG GET *", "CLUSTER RESET", "cluster info", "DEBUG SLEEP 5", "KEYS *", "DEL a"],
+    [
+        "FLUSHALL",
+        "SET a b",
+        "GETDEL a",
+        "GETSET a b",
+        "SELECT 1",
+        "CONFIG GET *",
+        "CLUSTER RESET",
+        "cluster info",
+        "DEBUG SLEEP 5",
+        "KEYS *",
+        "DEL a",
+    ],
 )
 def test_any_other_command_is_refused_before_it_can_be_sent(command: str) -> None:
     """At the declaration already, with what may be sent."""
@@ -279,7 +348,7 @@ def test_any_other_command_is_refused_before_it_can_be_sent(command: str) -> Non
         name = "boiler"
         nodes: dict[str, Address]
 
-    with pytest.raises(ValueError, match=r"may not send .*; allowed are CLUSTER INFO, HGETALL, PING, SCAN"):
+    with pytest.raises(ValueError, match=r"may not send .*; allowed are CLUSTER INFO, GET, HGETALL, PING, SCAN"):
         allowed(command)
     with pytest.raises(ValueError, match="may not send"):
         RedisNodes(Boiler, nodes="nodes", commands=("PING", command))

@@ -1,4 +1,4 @@
-"""Redis: each cluster node asked by itself over a plain connection, with commands that change nothing."""
+"""Redis: each server or cluster node asked by itself over a plain connection, with commands that change nothing."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from healthgate.secret import Redactor, Secret
 from healthgate.source import Observation, Probe, Request, Scene
 from healthgate.system import Address, System
 
-READ_ONLY = frozenset({"PING", "CLUSTER INFO", "SCAN", "HGETALL"})
+READ_ONLY = frozenset({"PING", "CLUSTER INFO", "SCAN", "HGETALL", "GET"})
 """Every command a check may send. There is no way to send any other."""
 
 MOST_KEYS = 5_000
@@ -27,10 +27,11 @@ _IMPORTING = threading.Lock()
 
 
 class RedisNodes(Probe):
-    """Commands without keys to every node named in a setting, and the hashes under one key pattern.
+    """Commands to every node named in a setting, and the hashes under one key pattern.
 
-    `nodes` is the setting with the addresses by node name; `hashes` is a pattern as SCAN takes it (None:
-    read no keys).
+    `nodes` is the setting with the addresses by node name, or with the address of the only one, which is then named
+    as the setting. `hashes` is a pattern as SCAN takes it (None: read no keys). `database` is the setting with the
+    number of the database that is read, 0 where the profile does not say.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class RedisNodes(Probe):
         commands: tuple[str, ...],
         hashes: str | None = None,
         password: str | None = None,
+        database: str | None = None,
         proven_by: str | None = None,
         alongside: Probe | None = None,
     ) -> None:
@@ -51,6 +53,7 @@ class RedisNodes(Probe):
         self.commands = commands
         self.hashes = hashes
         self.password = password
+        self.database = database
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -58,14 +61,20 @@ class RedisNodes(Probe):
 
     def request_id(self, node: str) -> str:
         """Return the name of the request to one node."""
-        return f"{self.system.name} redis {node}"
+        return f"{self.system.name} {node}" if node == self.nodes else f"{self.system.name} redis {node}"
+
+    def addresses(self, settings: System) -> dict[str, Address]:
+        """Return the addresses by node name."""
+        found = getattr(settings, self.nodes)
+        return found if isinstance(found, dict) else {self.nodes: found}
 
     def ids(self, settings: System) -> list[str]:
-        return [self.request_id(node) for node in getattr(settings, self.nodes)]
+        return [self.request_id(node) for node in self.addresses(settings)]
 
     def requests(self, settings: System) -> list[Request]:
-        addresses: dict[str, Address] = getattr(settings, self.nodes)
+        addresses = self.addresses(settings)
         password = getattr(settings, self.password) if self.password else None
+        database = getattr(settings, self.database) if self.database else None
         return [
             RedisRequest(
                 self.request_id(node),
@@ -75,16 +84,19 @@ class RedisNodes(Probe):
                 password,
                 settings.deadline,
                 settings.body_limit,
+                database or 0,
             )
             for node, address in addresses.items()
         ]
 
     def value(self, scene: Scene) -> dict[str, "NodeAnswer"]:
-        nodes = getattr(scene.systems[self.system.name], self.nodes)
+        nodes = self.addresses(scene.systems[self.system.name])
         return {node: NodeAnswer(node, scene.observation(self.request_id(node))) for node in nodes}
 
     def where(self, systems: Mapping[str, System]) -> str:
-        addresses = getattr(self.settings(systems), self.nodes)
+        addresses = self.addresses(self.settings(systems))
+        if list(addresses) == [self.nodes]:
+            return f"redis {addresses[self.nodes]}"
         return "redis " + ", ".join(f"{node} {address}" for node, address in addresses.items())
 
 
@@ -97,6 +109,13 @@ class NodeAnswer:
         self.error = observation.error or ""
         self.at = observation.at
         self.facts = observation.facts
+
+    @property
+    def took_ms(self) -> float:
+        """Milliseconds from sending the commands to the last reply; NoData if the node did not answer."""
+        if self.status != "answered":
+            raise NoData(f"{self.node}: {self.error}")
+        return float(self.facts["took_ms"])
 
     def reply(self, command: str) -> Any:
         """Return the reply to a command; NoData if the node did not answer or refused it."""
@@ -133,6 +152,7 @@ class RedisRequest:
     password: Secret | None
     deadline: float
     budget: int
+    database: int = 0
 
     @property
     def host(self) -> str:
@@ -155,7 +175,7 @@ class RedisRequest:
         try:
             host, _, port = self.address.rpartition(":")
             sock = bounded.connect(host.strip("[]"), int(port), self.deadline, self.budget)
-            client = _client(sock, self.password)
+            client = _client(sock, self.password, self.database)
             facts = self._ask(client, redactor)
         except Exception as problem:
             status, error = self._explain(problem, getattr(sock, "taken", 0), redactor)
@@ -169,12 +189,14 @@ class RedisRequest:
         return Observation(self.id, status, time.time(), round(elapsed, 3), received, error, facts, 1), None
 
     def _ask(self, client: Any, redactor: Redactor) -> dict[str, Any]:
+        began = time.monotonic()
         found = _pipeline(client, self.commands)
+        took = round((time.monotonic() - began) * 1000, 3)
         replies = {c: redactor.content(_reply(r, redactor)) for c, r in zip(self.commands, found, strict=True)}
         if "CLUSTER INFO" in replies and isinstance(replies["CLUSTER INFO"], str):
             lines = (line.partition(":") for line in replies["CLUSTER INFO"].splitlines())
             replies["CLUSTER INFO"] = {name: value.strip() for name, _, value in lines if value}
-        facts: dict[str, Any] = {"replies": replies}
+        facts: dict[str, Any] = {"replies": replies, "took_ms": took}
         if self.hashes is not None:
             facts |= redactor.content(self._read_hashes(client, self.hashes, redactor))
         return facts
@@ -244,13 +266,14 @@ def _library() -> Any:
         return redis
 
 
-def _client(sock: Any, password: Secret | None) -> Any:
+def _client(sock: Any, password: Secret | None, database: int) -> Any:
     class OverBoundedSocket(_library().connection.Connection):  # type: ignore[misc]
         def _connect(self) -> Any:
             return sock
 
     nameless = {"driver_info": None} if find_spec("redis.driver_info") else {"lib_name": None, "lib_version": None}
     client: Any = cast("Any", OverBoundedSocket)(
+        db=database,
         password=password.reveal() if password else None,
         protocol=2,
         socket_timeout=None,
