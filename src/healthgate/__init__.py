@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         seconds,
         shown,
     )
+    from healthgate.probes.cloudwatch import CloudWatchMetric, Datum, MetricData
     from healthgate.probes.counted import counter, falling, together
     from healthgate.probes.documents import Document, DocumentFolder, Documents
     from healthgate.probes.event_format import Comment, Event
@@ -64,9 +65,11 @@ __all__ = [
     "Alerts",
     "Answer",
     "Claims",
+    "CloudWatchMetric",
     "Comment",
     "Credential",
     "Date",
+    "Datum",
     "Document",
     "DocumentFolder",
     "Documents",
@@ -93,6 +96,7 @@ __all__ = [
     "LogLines",
     "Measured",
     "Message",
+    "MetricData",
     "NoData",
     "NodeAnswer",
     "Observation",
@@ -157,6 +161,7 @@ _HOMES = {
         "Limit", "Tier", "Unit", "above", "at_least", "at_most", "bare", "below", "equals", "exactly",
         "lasting", "megabytes", "ms", "none", "over", "percent", "reaching", "rising", "seconds", "shown",
     ),
+    "probes.cloudwatch": ("CloudWatchMetric", "Datum", "MetricData"),
     "probes.counted": ("counter", "falling", "together"),
     "probes.documents": ("Document", "DocumentFolder", "Documents"),
     "probes.event_format": ("Comment", "Event"),
