@@ -46,6 +46,13 @@ PAGES = {
     "RB-34": "canary",
     "RB-35": "monitoring-chain",
     "RB-36": "exposure",
+    "RB-40": "connection-mismatch",
+    "RB-41": "cleanup-errors",
+    "RB-42": "cleanup-stopped",
+    "RB-43": "stale-connections",
+    "RB-44": "slow-cleanup",
+    "RB-45": "event-stream-configuration",
+    "RB-46": "event-stream-service",
 }
 
 

@@ -23,6 +23,8 @@ from tests.checks.world import CATALOGUE, ROOT
                 "wsmanager.monitoring": 6,
                 "wsmanager.alertmanager": 1,
                 "wsmanager.canary_manifest": 1,
+                "sse.log": 7,
+                "sse.cloudwatch_url": 1,
             },
         ),
         (
@@ -40,6 +42,8 @@ from tests.checks.world import CATALOGUE, ROOT
                 "wsmanager.monitoring": 6,
                 "wsmanager.alertmanager": 1,
                 "wsmanager.canary_manifest": 1,
+                "sse.redis": 2,
+                "sse.log": 7,
             },
         ),
     ],

@@ -44,6 +44,6 @@ def test_links_lead_to_pages(page):
 
 @every_page
 def test_checks_named_in_the_text_exist(page):
-    named = re.findall(r"`((?:gateway|market|wsmanager)\.[a-z_]+\.[a-z_]+|gateway\.data_age)`", page.read_text())
-    settings = {"gateway.quick_health_public"}
+    named = re.findall(r"`((?:gateway|market|wsmanager|sse)\.[a-z_]+\.[a-z_]+|gateway\.data_age)`", page.read_text())
+    settings = {"gateway.quick_health_public", "sse.strict_levels"}
     assert [name for name in named if name not in CATALOGUE.rows | settings] == []

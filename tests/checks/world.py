@@ -4,8 +4,10 @@ import base64
 import copy
 import json
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from healthgate.catalogue import Catalogue, load
@@ -14,9 +16,10 @@ from healthgate.profile import Profile
 from healthgate.secret import Secret
 from healthgate.source import Observation, Scene
 from healthgate.state import Floor
+from healthgate.tally import Tally
 from healthgate.verdict import Verdict
 from healthgate.window import Sample
-from tests.checks import websocket_manager
+from tests.checks import event_stream_service, websocket_manager
 
 if TYPE_CHECKING:
     from healthgate.system import System
@@ -350,6 +353,7 @@ class World:
     """What one run observed, and the verdicts on it."""
 
     time_scale = 1.0
+    tallies: Mapping[str, Sequence[Tally]] = MappingProxyType({})
 
     def __init__(self, *, direct: bool = True, **gateway: Any) -> None:
         self.observations = {name: self._answer(name, 200, body) for name, body in _bodies().items()}
@@ -363,12 +367,14 @@ class World:
             self.observations[name] = Observation(name, "answered", NOW, 1.0, facts=copy.deepcopy(facts))
         self.observations[OUTSIDE] = Observation(OUTSIDE, "refused", NOW, 0.2, error="connection refused")
         self.observations |= websocket_manager.observations()
+        self.observations |= event_stream_service.observations()
         token = Secret("a.b.c-of-some-length")
         tokens = dict.fromkeys(("superadmin_token", "admin_token", "user_token", "expired_token"), token)
         self.systems: dict[str, System] = {
             "gateway": CATALOGUE.systems["gateway"](url="https://gateway.example.com", **tokens, **gateway),
             "market": CATALOGUE.systems["market"](symbols=list(SYMBOLS)),
             "wsmanager": CATALOGUE.systems["wsmanager"](**websocket_manager.SETTINGS),
+            "sse": CATALOGUE.systems["sse"](**event_stream_service.SETTINGS),
         }
         if direct:
             self.systems["gateway"] = CATALOGUE.systems["gateway"](
@@ -446,7 +452,7 @@ class World:
     @property
     def scene(self) -> Scene:
         """What the checks read."""
-        return Scene("scene", self.systems, self.observations, time_scale=self.time_scale)
+        return Scene("scene", self.systems, self.observations, time_scale=self.time_scale, tallies=self.tallies)
 
     def verdict(self, check_id: str) -> Verdict:
         """Return the verdict on one check."""
@@ -458,6 +464,10 @@ class World:
         looks = range(round(seconds / cadence), 0, -1)
         taken = [Sample(NOW - number * cadence, value) for number in looks]
         return self._judge({check_id: taken}).verdict(check_id)
+
+    def verdict_seen(self, check_id: str, *looks: tuple[float, float]) -> Verdict:
+        """Return the verdict on one check that brought these values so many seconds before."""
+        return self._judge({check_id: [Sample(NOW - ago, value) for ago, value in looks]}).verdict(check_id)
 
     def _judge(self, remembered: dict[str, list[Sample]]) -> Judge:
         profile = Profile(name="scene", path=ROOT / "scene.yaml", systems=self.systems)

@@ -22,7 +22,7 @@ def test_every_check_has_its_line_and_there_are_no_others():
 
 READS = (
     *("GET ", "HEAD ", "redis ", "stream ", "log ", "file ", "files ", "port ", "claims ", "TLS "),
-    *("query ", "rules at ", "targets at ", "alerts at ", "flags at "),
+    *("query ", "rules at ", "targets at ", "alerts at ", "flags at ", "events ", "metric "),
 )
 
 

@@ -1,0 +1,25 @@
+"""The share of cleanups that fail, of those in a time."""
+
+from checks.sse import FALLING, METRICS
+from healthgate import Growth, Measured, Source, measure, together
+
+ERRORS, CLEANUPS = "sse_cleanup_errors_total", "sse_cleanup_total"
+"""The counters on the metrics page, which says when the process began that counts."""
+
+
+def failing(over: str) -> Source:
+    """Return the percent of cleanups that failed over a time, as far as this run and those before it have seen them."""
+
+    @measure(together(METRICS[ERRORS], METRICS[CLEANUPS], over=over, explained_by=FALLING))
+    def counted(grown: tuple[Growth, Growth]) -> Measured:
+        errors, cleanups = grown
+        return share(errors.increase, cleanups.increase, str(cleanups).partition(" ")[2])
+
+    return counted
+
+
+def share(errors: float, cleanups: float, when: str) -> Measured:
+    """Return the percent of cleanups that failed; where there was none, none failed: that is for another check."""
+    if cleanups <= 0:
+        return Measured(0.0, f"no cleanup {when}")
+    return Measured(round(100 * errors / cleanups, 3), f"{errors:.3g} of {cleanups:.3g} {when}")

@@ -1,0 +1,144 @@
+"""Are stale connections cleared away: does the cleanup run, does it succeed, is it quick?"""
+
+from checks.sse import FALLING, METRICS, MONITORING
+from checks.sse.failures import failing
+from healthgate import (
+    Facts,
+    Growth,
+    Measured,
+    NoData,
+    Unit,
+    above,
+    at_least,
+    at_most,
+    check,
+    counter,
+    equals,
+    exactly,
+    lasting,
+    measure,
+    ms,
+    none,
+    over,
+    percent,
+    reaching,
+    rising,
+    tried,
+)
+
+STATS = MONITORING.at("cleanup_stats")
+PERFORMANCE = MONITORING.at("performance_metrics")
+
+errors = Unit("errors")
+cleanups = Unit("cleanups")
+
+SLOW = 100.0
+"""Milliseconds a cleanup may take."""
+
+
+@measure(
+    MONITORING.at("connection_stats.cleanup_task_running"), MONITORING.at("configuration.periodic_cleanup_enabled")
+)
+def cleanup_state(task: Facts, enabled: Facts) -> str:
+    """Whether the periodic cleanup runs, is switched off, or has stopped."""
+    running = task.boolean()
+    if not enabled.boolean():
+        return "switched off"
+    return "running" if running else "stopped"
+
+
+@measure(STATS["last_cleanup_duration_ms"], PERFORMANCE["avg_cleanup_duration_ms"])
+def duration(last: Facts, average: Facts) -> Measured:
+    """Milliseconds the last cleanup took; an average over the line contradicts a quick one."""
+    mean = average.number()
+    slow = f"cleanups take {mean:g} ms on average, over {SLOW:g} ms" if mean > SLOW else ""
+    return Measured(last.number(), f"{mean:g} ms on average", slow)
+
+
+TOTAL = counter(STATS["total_cleanups"])
+
+
+@measure(tried(TOTAL.growth(FALLING, over="2m")), tried(METRICS["sse_cleanup_total"].growth(FALLING, over="2m")))
+def cleanups_made(told: Growth | NoData, exposed: Growth | NoData) -> Measured:
+    """Cleanups in two intervals, as far as they were seen; after a restart as the metrics page has them."""
+    growth = told if isinstance(exposed, NoData) or isinstance(told, Growth) else exposed
+    if isinstance(growth, NoData):
+        raise growth
+    return Measured(growth.increase, str(growth))
+
+
+@check(
+    "sse.cleanup.running",
+    cleanup_state,
+    stays=equals("running", warning=exactly("switched off"), critical=exactly("stopped")),
+    name="Periodic cleanup of the SSE service",
+    cause="the cleanup task has died, or was switched off",
+    action="look for the last cleanup error in the log; restart the task or the service",
+    runbook="cleanup-stopped",
+    every="60s",
+)
+@check(
+    "sse.cleanup.progress",
+    cleanups_made,
+    stays=above(0, cleanups, warning=lasting(exactly(0), "2m"), critical=lasting(exactly(0), "3m")),
+    name="Cleanups in two minutes",
+    cause="the cleanup task is alive on paper and blocked",
+    action="look for the last cleanup error in the log; restart the task or the service",
+    runbook="cleanup-stopped",
+    every="2m",
+    requires=("sse.endpoint.monitoring",),
+)
+@check(
+    "sse.cleanup.error_rate",
+    STATS["error_rate"],
+    stays=at_most(5, percent, warning=5, critical=10),
+    name="Cleanups that fail",
+    cause="cleanups fail on the network or on Redis",
+    action="read the error lines and their pattern, check the network, verify the operations on Redis",
+    runbook="cleanup-errors",
+    every="60s",
+)
+@check(
+    "sse.cleanup.consecutive_errors",
+    STATS["consecutive_errors"],
+    stays=none(errors, warning=reaching(3), critical=reaching(10)),
+    name="Cleanups that failed one after the other",
+    cause="a failure that does not pass by itself",
+    action="read the error lines and their pattern, check the network, verify the operations on Redis",
+    runbook="cleanup-errors",
+    every="60s",
+)
+@check(
+    "sse.cleanup.efficiency",
+    PERFORMANCE["cleanup_efficiency_rate"],
+    stays=at_least(95, percent, warning=95, critical=90),
+    name="Stale connections that can be closed",
+    cause="connections that cannot be closed",
+    action="look at the connections that failed: which clients, which peers?",
+    runbook="cleanup-errors",
+    every="60s",
+)
+@check(
+    "sse.cleanup.duration",
+    duration,
+    stays=at_most(SLOW, ms, warning=lasting(SLOW, "5m")),
+    name="Time a cleanup takes",
+    cause="batches too large, Redis slow, or the machine busy",
+    action="reduce the batch size; check the machine and Redis",
+    runbook="slow-cleanup",
+    every="60s",
+)
+@check(
+    "sse.cleanup.error_trend",
+    failing("10m"),
+    stays=at_least(0, percent, warning=rising(over(1), 2, "10m", by=1.5)),
+    name="Cleanups that fail, from one ten minutes to the next",
+    cause="something degrades slowly",
+    action="look for a pattern in the error lines",
+    runbook="slow-cleanup",
+    every="5m",
+    requires=("sse.endpoint.monitoring",),
+)
+def test_cleanup(verdict):
+    """The cleanup runs, succeeds and is quick."""
+    assert verdict.healthy, verdict
