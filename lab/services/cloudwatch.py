@@ -1,14 +1,19 @@
 """A sink with the door of CloudWatch: takes what is published, in the protocols the library speaks, and shows it.
 
+`GET /?Action=GetMetricStatistics&…` answers as CloudWatch's query API does; it asks for no signature and believes any.
 `GET /metrics-published` (with `?namespace=`) lists the newest datum of each metric.
 """
 
 import asyncio
 import json
 import re
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,19 +29,36 @@ TARGET: Final = re.compile(r"\w+\.PutMetricData")
 MEMBER: Final = re.compile(r"MetricData\.member\.(\d+)\.(MetricName|Value|Unit|Timestamp)")
 UNITS: Final = frozenset({"Count", "Percent", "Milliseconds", "Seconds", "Count/Second", "None"})
 PUBLISHED: Final = "/metrics-published"
+KEPT: Final = 4000
+"""Data of a metric that are kept; at one a second that is more than an hour."""
+MOST_ANSWERED: Final = 1440
+"""Data in one answer, as in CloudWatch's."""
+SHORT_PERIODS_S: Final = frozenset({1, 5, 10, 30})
+"""Periods that are no whole minutes and may be asked for."""
+SPACE: Final = "http://monitoring.amazonaws.com/doc/2010-08-01/"
 
 
 class NotTakenError(ValueError):
-    """What was published cannot be; the text says why."""
+    """What was published, or asked for, cannot be; the text says why."""
+
+
+@dataclass(frozen=True)
+class Datum:
+    """What was published of a metric; moments in seconds since 1970."""
+
+    at: float
+    received_at: float
+    value: float
+    unit: str
 
 
 class Sink:
-    """The newest datum of every metric."""
+    """The data of every metric, the newest last."""
 
     host: Host
 
     def __init__(self) -> None:
-        self._newest: dict[tuple[str, str], dict[str, Any]] = {}
+        self._data: defaultdict[tuple[str, str], deque[Datum]] = defaultdict(lambda: deque(maxlen=KEPT))
 
     @property
     def own_headers(self) -> list[tuple[bytes, bytes]]:
@@ -44,10 +66,11 @@ class Sink:
         return []
 
     def routes(self) -> Starlette:
-        """The door for publishers, and what was published."""
+        """The door for publishers and for who asks, and what was published."""
         return Starlette(
             routes=[
                 Route("/", self._take, methods=["POST"]),
+                Route("/", self._statistics, methods=["GET"]),
                 Route(PUBLISHED, self._published, methods=["GET"]),
             ]
         )
@@ -71,24 +94,73 @@ class Sink:
     def _keep(self, published: dict[str, Any]) -> None:
         namespace, moment = str(published["Namespace"]), now()
         data = [
-            {
-                "namespace": namespace,
-                "metric": str(datum["MetricName"]),
-                "value": float(datum["Value"]),
-                "unit": str(datum.get("Unit", "None")),
-                "timestamp": _moment(datum.get("Timestamp"), moment),
-                "received_at": iso(moment),
-            }
+            (
+                str(datum["MetricName"]),
+                Datum(
+                    _moment(datum.get("Timestamp"), moment),
+                    moment,
+                    float(datum["Value"]),
+                    str(datum.get("Unit", "None")),
+                ),
+            )
             for datum in published["MetricData"]
         ]
-        for one in data:
-            if one["unit"] not in UNITS:
-                raise NotTakenError(f"{one['unit']} is no unit")
-        self._newest |= {(namespace, one["metric"]): one for one in data}
+        for _, one in data:
+            if one.unit not in UNITS:
+                raise NotTakenError(f"{one.unit} is no unit")
+        for name, one in data:
+            self._data[namespace, name].append(one)
+
+    async def _statistics(self, request: Request) -> Response:
+        asked = request.query_params
+        try:
+            if asked.get("Action") != "GetMetricStatistics":
+                raise NotTakenError("only GetMetricStatistics is offered to GET")
+            told = self._answer(asked)
+        except (ValueError, KeyError) as error:
+            words = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+            problem = f"<Type>Sender</Type><Code>InvalidParameterValue</Code><Message>{escape(words)}</Message>"
+            told = f'<ErrorResponse xmlns="{SPACE}"><Error>{problem}</Error></ErrorResponse>'
+            return Response(told, 400, media_type="text/xml")
+        return Response(told, media_type="text/xml")
+
+    def _answer(self, asked: Mapping[str, str]) -> str:
+        name, period_s = asked["MetricName"], int(asked["Period"])
+        if asked["Statistics.member.1"] != "Average":
+            raise NotTakenError("only Average is offered")
+        if period_s not in SHORT_PERIODS_S and (period_s < 1 or period_s % 60):
+            raise NotTakenError(f"a period is 1, 5, 10, 30 or whole minutes, not {period_s} s")
+        begins, ends = (_moment(asked[which], 0.0) for which in ("StartTime", "EndTime"))
+        if begins >= ends:
+            raise NotTakenError("StartTime must be before EndTime")
+        if (ends - begins) / period_s > MOST_ANSWERED:
+            raise NotTakenError(f"these are more than {MOST_ANSWERED} periods")
+        wanted = (one for one in self._data.get((asked["Namespace"], name), ()) if begins <= one.at < ends)
+        members = "".join(
+            f"<member><Timestamp>{iso(at)}</Timestamp><Average>{value}</Average><Unit>{unit}</Unit></member>"
+            for (at, unit), value in _averages(wanted, period_s).items()
+        )
+        told = f"<Label>{escape(name)}</Label><Datapoints>{members}</Datapoints>"
+        return (
+            f'<GetMetricStatisticsResponse xmlns="{SPACE}">'
+            f"<GetMetricStatisticsResult>{told}</GetMetricStatisticsResult></GetMetricStatisticsResponse>"
+        )
 
     async def _published(self, request: Request) -> Response:
         wanted = request.query_params.get("namespace")
-        return JSONResponse({"metrics": [one for (name, _), one in self._newest.items() if wanted in (None, name)]})
+        newest = [
+            {
+                "namespace": namespace,
+                "metric": name,
+                "value": data[-1].value,
+                "unit": data[-1].unit,
+                "timestamp": iso(data[-1].at),
+                "received_at": iso(data[-1].received_at),
+            }
+            for (namespace, name), data in self._data.items()
+            if wanted in (None, namespace)
+        ]
+        return JSONResponse({"metrics": newest})
 
     def refuses(self, _scope: Scope) -> bool:
         """Turn nobody away."""
@@ -98,7 +170,7 @@ class Sink:
         """Do nothing: what was published stays."""
 
     def forget_since(self, moment: float) -> None:
-        """Keep everything: only the newest datum is kept as it is."""
+        """Keep everything: what was published stays."""
 
 
 def _of_query(body: str) -> dict[str, Any]:
@@ -113,12 +185,20 @@ def _of_query(body: str) -> dict[str, Any]:
     return {"Namespace": fields["Namespace"], "MetricData": list(data.values())}
 
 
-def _moment(given: float | str | None, otherwise: float) -> str:
+def _averages(data: Iterable[Datum], period_s: int) -> dict[tuple[float, str], float]:
+    """Return the average of each period by its beginning (seconds since 1970) and unit."""
+    found: defaultdict[tuple[float, str], list[float]] = defaultdict(list)
+    for one in data:
+        found[one.at - one.at % period_s, one.unit].append(one.value)
+    return {key: sum(values) / len(values) for key, values in found.items()}
+
+
+def _moment(given: float | str | None, otherwise: float) -> float:
     if given is None:
-        return iso(otherwise)
+        return otherwise
     if isinstance(given, str):
-        return iso(datetime.fromisoformat(given).astimezone(UTC).timestamp())
-    return iso(float(given))
+        return datetime.fromisoformat(given).astimezone(UTC).timestamp()
+    return float(given)
 
 
 async def serve(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -255,6 +255,55 @@ def test_the_sink_takes_the_older_protocol_and_refuses_nonsense(lab: RunningLab)
     assert [(one["metric"], one["value"], one["unit"]) for one in read] == [("M", 2.5, "Percent")]
     assert post("Action=ListMetrics") == 400
     assert post("nonsense") == 400
+
+
+def statistics(lab: RunningLab, **asked: str) -> tuple[int, str]:
+    usual = {
+        "Action": "GetMetricStatistics",
+        "Namespace": "SSE/ConnectionManager",
+        "MetricName": "ActiveConnections",
+        "Period": "1",
+        "Statistics.member.1": "Average",
+        "StartTime": moment(time.time() - 60),
+        "EndTime": moment(time.time() + 1),
+    }
+    query = urlencode({name: value for name, value in (usual | asked).items() if value})
+    status, text = lab.send("GET", f"{lab.variables['LAB_CLOUDWATCH_URL']}/?{query}")
+    return status, str(text)
+
+
+def moment(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
+def test_what_was_published_can_be_asked_for_as_in_cloudwatch(lab: RunningLab) -> None:
+    averages = re.compile(
+        r"<member><Timestamp>(.{19})\.000Z</Timestamp><Average>([\d.]+)</Average><Unit>Count</Unit></member>"
+    )
+    wait_until(lambda: len(averages.findall(statistics(lab)[1])) > 2, 10, "three periods have data")
+    found = averages.findall(statistics(lab)[1])
+    assert [at for at, _ in found] == sorted({at for at, _ in found})
+    wait_until(lambda: averages.findall(statistics(lab)[1])[-1][1] == f"{CLIENTS:.1f}", 5, "as many as there are")
+    assert len(averages.findall(statistics(lab, Period="60")[1])) < 3
+    assert averages.findall(statistics(lab, MetricName="Other")[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        ({"Period": "7"}, "a period is 1, 5, 10, 30 or whole minutes, not 7 s"),
+        ({"Period": "-60"}, "not -60 s"),
+        ({"MetricName": ""}, "MetricName is missing"),
+        ({"Action": "ListMetrics"}, "only GetMetricStatistics is offered to GET"),
+        ({"Statistics.member.1": "Sum"}, "only Average is offered"),
+        ({"StartTime": "2026-01-01T00:00:00Z"}, "more than 1440 periods"),
+        ({"EndTime": "2001-01-01T00:00:00Z"}, "StartTime must be before EndTime"),
+    ],
+)
+def test_the_sink_says_what_is_wrong_with_a_question(lab: RunningLab, asked: dict[str, str], complaint: str) -> None:
+    status, text = statistics(lab, **asked)
+    assert (status, "<Code>InvalidParameterValue</Code>" in text) == (400, True)
+    assert complaint in text
 
 
 def test_lines_of_cleanups(lab: RunningLab) -> None:
