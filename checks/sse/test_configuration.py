@@ -140,6 +140,8 @@ def validated(log: Log, page: Page | NoData) -> Measured:
     if found := since(log, "config.ok", moment):
         return Measured(True, f"validated {roughly(log.at - found[-1].at)} ago")
     ago = log.at - moment
+    if since(log, "config.warning", moment):
+        return Measured(False, f"the last start, {roughly(ago)} ago, logged warnings instead")
     if ago < VALIDATED_WITHIN:
         raise NoData(f"the service was started {roughly(ago)} ago and has not written of its configuration yet")
     log.reaches(moment)
@@ -148,9 +150,10 @@ def validated(log: Log, page: Page | NoData) -> Measured:
 
 @measure(LOG, tried(METRICS))
 def warnings(log: Log, page: Page | NoData) -> Measured:
-    """How many warnings of the validation were logged since the last start."""
+    """How many warnings of the validation were logged since the last start; those before a later start do not count."""
     moment = last_start(log, page)
-    found = since(log, "config.warning", moment)
+    validations = since(log, "config.ok", moment)
+    found = [one for one in since(log, "config.warning", moment) if not validations or one.at >= validations[-1].at]
     if not found:
         log.reaches(moment)
     return Measured(len(found), f"since the start {roughly(log.at - moment)} ago")

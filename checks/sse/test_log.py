@@ -6,7 +6,7 @@ from itertools import pairwise
 from checks.findings import Findings
 from checks.sse import INSTALLED, LOG, LOG_FILES, METRICS, MONITORING
 from checks.sse.rhythm import in_production
-from checks.sse.written import last_start, since
+from checks.sse.written import BEFORE, last_start, since
 from healthgate import (
     TIME_SCALE,
     Facts,
@@ -91,10 +91,14 @@ def since_cycle(log: Log, page: Page | NoData, configuration: Facts | NoData, sc
             raise NoData(f"the service was started {roughly(running)} ago, and no cycle is due yet")
         log.reaches(log.at - STOPPED_AFTER * interval / scale)
         raise Violated("the log has no line about a cycle of the cleanup")
-    totals = [float(line.groups["total"]) for line in cycles]
-    falls = [f"the total fell from {a:g} to {b:g}" for a, b in pairwise(totals) if b < a]
+    falls = _falls([line for line in cycles if started is None or line.at >= started + BEFORE])
     age = in_production(log.at - cycles[-1].at, interval, scale)
     return Measured(round(age / interval, 3), f"{age:.0f} s, one is due every {interval:g} s", "; ".join(falls[:1]))
+
+
+def _falls(cycles: list[Line]) -> list[str]:
+    totals = [float(line.groups["total"]) for line in cycles]
+    return [f"the total fell from {a:g} to {b:g}" for a, b in pairwise(totals) if b < a]
 
 
 def tried_start(log: Log, page: Page | NoData) -> float | None:

@@ -9,6 +9,7 @@ from healthgate import (
     Facts,
     Limit,
     Measured,
+    NoData,
     Page,
     Source,
     Tier,
@@ -23,6 +24,7 @@ from healthgate import (
     measure,
     none,
     percent,
+    tried,
 )
 
 deviations = Unit("deviations")
@@ -52,9 +54,17 @@ TOLERATED = {"sse_cleanup_error_rate": 0.1, HEALTH_STATUS: 0.0}
 """How far two views of a figure may be apart, which change while they are read; 2 where it is not said."""
 
 
+@measure(tried(METRICS.sound))
+def page_sound(sound: Measured | NoData) -> Measured:
+    """Whether the page is sound; where there is none, the service may be gone."""
+    if isinstance(sound, NoData):
+        raise NoData(str(sound), sound.explained_by or "sse.endpoint.monitoring")
+    return sound
+
+
 @check(
     "sse.prometheus.valid",
-    METRICS.sound,
+    page_sound,
     stays=equals(True),
     name="The metrics page of the SSE service is sound",
     cause="a defect of the exporter: a Prometheus loses the whole scrape, or reads it differently",

@@ -775,6 +775,13 @@ def test_the_interval_is_the_configured_one():
     said(nowhere.fail(MONITORING, "refused", "nothing listens"), "sse.log.periodic_cycle", UNKNOWN, "how often")
 
 
+def test_a_page_that_is_not_there_is_blamed_on_a_service_that_is_gone():
+    world = World().fail(METRICS, "refused", "nothing listens")
+    said(world, PAGE, UNKNOWN, "nothing listens")
+    blocked(world.fail(MONITORING, "refused", "nothing listens"), PAGE, "sse.endpoint.monitoring")
+    blocked(world, "sse.prometheus.health_status", "sse.endpoint.monitoring")
+
+
 def test_half_a_second_is_not_multiplied_where_time_passes_faster():
     world = writing(cycle=cycles(2.4))
     world.time_scale = 60.0
@@ -791,6 +798,9 @@ def test_totals_that_fall_without_a_restart_are_a_contradiction():
     restarted.observations[LOG].facts = log_facts(cycle=lines)
     restarted.observations[METRICS].facts["text"] = well.page_text(NOW - 50)
     said(restarted, "sse.log.periodic_cycle", OK)
+    for ago, state in ((50.5, OK), (48.0, WARNING)):
+        restarted.observations[LOG].facts = log_facts(cycle=[*cycles(20.0, total=1), *cycles(ago, total=119)])
+        said(restarted, "sse.log.periodic_cycle", state)
 
 
 def started(ago: float, **kinds: Any) -> World:
@@ -834,6 +844,7 @@ def test_silence_is_no_proof_that_there_were_no_errors():
         (started(60.0, config__ok=[(59.0, CONFIGURED)]), OK, ""),
         (started(60.0), WARNING, "the last start, 1 m ago"),
         (started(5.0), UNKNOWN, "has not written of its configuration yet"),
+        (started(5.0, config__warning=[(4.0, {})]), WARNING, "logged warnings instead"),
     ],
 )
 def test_the_last_start_logged_that_its_configuration_is_valid(world, state, words):
@@ -847,6 +858,7 @@ def test_the_last_start_logged_that_its_configuration_is_valid(world, state, wor
         (writing(config__warning=[(90_000.0, {})]), OK),
         (started(60.0, config__warning=[(70.0, {})]), OK),
         (started(60.0, config__warning=[(60.0, {})]), WARNING),
+        (started(60.0, config__warning=[(60.6, {})], config__ok=[(59.9, CONFIGURED)]), OK),
     ],
 )
 def test_warnings_count_since_the_last_start(world, state):
