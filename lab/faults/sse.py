@@ -225,7 +225,8 @@ CLEAN_HISTORY: Final = 3000
 RAMP_STEP_S: Final = 600.0
 MORE_CLEANUPS: Final = 9
 """Cleanups besides each periodic one, so that a window of a few minutes has enough of them to tell a share."""
-MORE_CLEANUPS_IN_A_RAMP: Final = 19
+MORE_CLEANUPS_IN_A_RAMP: Final = 199
+"""The same in a ramp, which begins with one in a hundred, and that within a second or two."""
 CLEANUP_ERRORS.on("control")(asynccontextmanager(_started_anew_on_exit))
 
 
@@ -518,8 +519,8 @@ async def figure_told(service: "Service", *, pointer: str, value: Any, add: floa
         yield
 
 
-def _setting(name: str, at_most: int) -> Any:
-    return whole(name, "the variable of that name", at_least=1, at_most=at_most, default=None)
+def _setting(name: str, at_most: int, at_least: int = 1) -> Any:
+    return whole(name, "the variable of that name", at_least=at_least, at_most=at_most, default=None)
 
 
 CONFIG = Fault(
@@ -528,7 +529,7 @@ CONFIG = Fault(
     "Start the service anew with settings set otherwise, times in seconds of production; healing starts it as usual.",
     (
         _setting("CLEANUP_INTERVAL_SECONDS", 3600),
-        _setting("CLEANUP_BATCH_SIZE", 10_000),
+        _setting("CLEANUP_BATCH_SIZE", 10_000, at_least=0),
         _setting("STALE_CONNECTION_THRESHOLD_SECONDS", 86_400),
         _setting("PING_INTERVAL_SECONDS", 3600),
         truth("PERIODIC_CLEANUP_ENABLED", "the variable of that name", default=None),

@@ -35,6 +35,12 @@ LONG_LIVED_S: Final = 9000.0
 VERY_OLD_S: Final = 26_000.0
 VERY_OLD: Final = 2
 """Clients of the steady population that have been there for more than six hours."""
+EVER: Final = 8
+"""Clients of the steady population that never leave. All others do before they are very old, and come anew."""
+SHORTEST_STAY_S: Final = 3600.0
+LONGEST_STAY_S: Final = 10_800.0
+STAYS: Final = 100
+"""How many stays of different length there are."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +135,21 @@ class Clients:
         long_lived = very_old + self.wanted // 4
         for number in range(self.wanted):
             age_s = VERY_OLD_S if number < very_old else LONG_LIVED_S if number < long_lived else 0.0
-            since = moment - self._scale.window(age_s)
-            self._stay(Kind(since, silent_since=moment, is_alive=True))
+            if number < EVER:
+                self._stay(Kind(moment - self._scale.window(age_s), silent_since=moment, is_alive=True))
+                continue
+            share = number % STAYS / STAYS
+            stay_s = SHORTEST_STAY_S + share * (LONGEST_STAY_S - SHORTEST_STAY_S)
+            task = asyncio.create_task(self._come_and_go(age_s, stay_s))
+            self._staying.add(task)
+            task.add_done_callback(self._staying.discard)
+
+    async def _come_and_go(self, age_s: float, stay_s: float) -> None:
+        while True:
+            moment = now()
+            task, _ = self._stay(Kind(moment - self._scale.window(age_s), silent_since=moment, is_alive=True))
+            await asyncio.sleep(self._scale.window(stay_s))
+            await _ended([task])
 
     def _stay(self, kind: Kind) -> "tuple[asyncio.Task[None], asyncio.Event]":
         is_there = asyncio.Event()

