@@ -27,6 +27,7 @@ TITLES = {
     "gateway": "Faults of the checks of the gateway",
     "market": "Faults of the checks of the market service",
     "wsmanager": "Faults of the checks of the WebSocket manager",
+    "sse": "Faults of the checks of the SSE service",
 }
 
 STYLE = """\

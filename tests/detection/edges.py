@@ -14,12 +14,15 @@ from tests.detection.bench import DEADLINE, Bench, Look
 from tests.detection.cell import SHOWS_WITHIN_S, Fault, Injection, Token, fault
 from tests.detection.gateway import ROUTES, SUMMARY
 from tests.detection.market import COMPREHENSIVE, MARKET_DATA, REDIS_CLUSTER, SAMPLE, WEBSOCKET
+from tests.detection.sse import MONITORING, STREAM, listed, set_to, shifted
 
 OK, MISSED, WARNING, CRITICAL = State.OK, State.MISSED, State.WARNING, State.CRITICAL
 
 
 LASTS_WITHIN_S = 90.0
 """Seconds within which what has to last for a quarter of an hour of production, 15 s here, has lasted."""
+
+SSE = frozenset({"sse"})
 
 BRIEF_S = 0.4
 """Seconds a brief fault lasts: there at the first read of a run and gone at the second."""
@@ -264,6 +267,44 @@ FIGURES: dict[str, Figure] = {
     "market.system.connection_count": Figure(
         "market", COMPREHENSIVE, "/system_resources/connection_count", {199: OK, 200: WARNING, 201: WARNING}
     ),
+    "sse.connections.count": Figure(
+        "sse", MONITORING, "/connection_stats/active_connections", {1000: OK, 1001: WARNING}
+    ),
+    "sse.connections.stale": Figure("sse", MONITORING, "/cleanup_stats/stale", {50: OK, 51: WARNING}),
+    "sse.connections.very_old": Figure("sse", MONITORING, "/cleanup_stats/very_old", {10: OK, 11: WARNING}),
+    "sse.cleanup.error_rate": Figure(
+        "sse",
+        MONITORING,
+        "/cleanup_stats/error_rate",
+        {4.98: OK, 5: OK, 5.02: WARNING, 9.98: WARNING, 10: WARNING, 10.05: CRITICAL},
+    ),
+    "sse.cleanup.consecutive_errors": Figure(
+        "sse",
+        MONITORING,
+        "/cleanup_stats/consecutive_errors",
+        {0: OK, 1: MISSED, 2: MISSED, 3: WARNING, 9: WARNING, 10: CRITICAL},
+    ),
+    "sse.cleanup.efficiency": Figure(
+        "sse",
+        MONITORING,
+        "/performance_metrics/cleanup_efficiency_rate",
+        {95.5: OK, 95: OK, 94.5: WARNING, 90.5: WARNING, 90: WARNING, 89.5: CRITICAL},
+    ),
+    "sse.cleanup.duration": Figure(
+        "sse", MONITORING, "/cleanup_stats/last_cleanup_duration_ms", {99.5: OK, 100: OK, 100.5: WARNING}
+    ),
+    "sse.config.cleanup_interval": Figure(
+        "sse",
+        MONITORING,
+        "/configuration/cleanup_interval_seconds",
+        {10: OK, 300: OK, 9.95: WARNING, 301: WARNING},
+    ),
+    "sse.config.batch_size": Figure(
+        "sse", MONITORING, "/configuration/cleanup_batch_size", {1: OK, 100: OK, 0: WARNING, 101: WARNING}
+    ),
+    "sse.config.stale_vs_ping": Figure(
+        "sse", MONITORING, "/configuration/stale_threshold_seconds", {45: OK, 44: WARNING}
+    ),
 }
 """Rows that read one number: all of them are set at once, the first value of each, then the second, and so on."""
 
@@ -461,7 +502,148 @@ def _retry_lines() -> list[Edge]:
     ]
 
 
+def _accounts() -> list[Edge]:
+    # figures of the event streams beside those they are compared with, all of them set, at what is tolerated and beyond
+    return [
+        Edge(
+            Injection(
+                (
+                    *(
+                        put("sse", MONITORING, pointer, value)
+                        for pointer, value in {
+                            "/connection_stats/active_connections": 100,
+                            "/connection_stats/redis_connection_counters": 90 - beyond,
+                            "/cleanup_stats/stale": 5,
+                            "/cleanup_stats/active": 93 - beyond,
+                            "/configuration/stale_threshold_seconds": 120 - beyond,
+                            "/cleanup_stats/total_cleanups": 100,
+                            "/cleanup_stats/cleanup_errors": 5,
+                            "/cleanup_stats/total_connections_cleaned": 90,
+                            "/cleanup_stats/failed_connections": 10,
+                            "/cleanup_stats/error_rate": 5.1 + beyond / 100,
+                            "/performance_metrics/cleanup_error_rate": 5.15 + beyond / 40,
+                            "/cleanup_stats/connection_failure_rate": 10.1 + beyond / 100,
+                            "/cleanup_stats/connections_per_cleanup": 0.91 + beyond / 1000,
+                            "/performance_metrics/connections_cleaned_per_operation": 0.91 + beyond / 1000,
+                            "/performance_metrics/cleanup_efficiency_rate": 89.9 - beyond / 100,
+                        }.items()
+                    ),
+                )
+            ),
+            {
+                "sse.connections.mismatch": mismatch,
+                "sse.connections.partition": other,
+                "sse.config.stale_vs_interval": other,
+                "sse.cleanup.performance_block": other,
+            }
+            | {
+                f"sse.cleanup.arithmetic[{name}]": other
+                for name in ("error_rate", "connection_failure_rate", "per_cleanup", "efficiency")
+            },
+            disturbs=SSE,
+        )
+        for beyond, mismatch, other in ((0, OK, OK), (1, CRITICAL, WARNING))
+    ]
+
+
+def _second_views() -> list[Edge]:
+    # eight clients are counted at the service, in Redis and on the page, and none of them is stale
+    return [
+        Edge(
+            Injection(
+                (
+                    shifted("/connection_stats/redis_connection_counters", apart),
+                    fault("F.prom.set", service="sse", family="sse_stale_connections", value=apart),
+                )
+            ),
+            {"sse.connections.redis_direct": state, "sse.prometheus.agrees": state},
+            disturbs=SSE,
+        )
+        for apart, state in ((2, OK), (3, WARNING))
+    ]
+
+
+def _old_data() -> list[Edge]:
+    return [
+        Edge(
+            Injection((put("sse", MONITORING, "/timestamp", f"now - {age}"),)),
+            {"sse.monitoring.age": state},
+            between=between,
+        )
+        for age, state, between in (
+            (59.7, OK, (59.4, 60)),
+            (60.2, WARNING, (60, 60.6)),
+            (897, WARNING, (891, 900)),
+            (902, CRITICAL, (900, 909)),
+        )
+    ]
+
+
+CYCLE = "Periodic cleanup cycle: cleaned=0 connections, cycle_duration_ms=7777"
+"""A line of a cycle that is told from the true ones by how long the cycle took."""
+
+
+def _cycles() -> list[Edge]:
+    # instead of the true lines one that is so many seconds old, again and again: half a second of lateness is left out
+    return [
+        one_check(
+            "sse.log.periodic_cycle",
+            state,
+            fault("F.log.mute", log="sse_log", pattern="Periodic cleanup cycle: .*cycle_duration_ms=(?!7777)"),
+            fault(
+                "F.log.emit",
+                log="sse_log",
+                line=f"{CYCLE}, total_cleanups=9, total_cleaned=0, error_rate=0.0%",
+                age_s=age_s,
+                every_s=0.1,
+            ),
+            disturbs="sse",
+        )
+        for age_s, state in ((2.2, OK), (2.6, WARNING), (5.1, WARNING), (5.7, CRITICAL))
+    ]
+
+
+def _pings() -> list[Edge]:
+    # half a minute of production by which a ping is late is left out, since a machine may be busy for half a second
+    return [
+        one_check("sse.stream.ping", state, set_to(PING_INTERVAL_SECONDS=every_s), disturbs="sse")
+        for every_s, state in ((47, OK), (52, WARNING), (61, WARNING), (68, CRITICAL))
+    ]
+
+
+def _first_signs() -> list[Edge]:
+    # the stream takes a little longer than it is held back
+    return [
+        Edge(
+            Injection((fault("F.http.delay", service="sse", path=STREAM, ms=ms),), {DEADLINE: "40s"}),
+            {"sse.stream.connect": state},
+            disturbs=SSE,
+        )
+        for ms, state in ((4700, OK), (5010, CRITICAL))
+    ]
+
+
 EDGES: list[Edge] = [
+    *_accounts(),
+    *_second_views(),
+    *_old_data(),
+    *_cycles(),
+    *_pings(),
+    *_first_signs(),
+    *(
+        one_check("sse.health.level", state, fault("F.sse.health_level", force=level))
+        for level, state in (("unhealthy", CRITICAL), ("asleep", CRITICAL))
+    ),
+    one_check("sse.health.alerts_empty", CRITICAL, listed("alerts", "one", 1), listed("alerts", "another", 1)),
+    *(
+        one_check(
+            "sse.log.no_errors",
+            state,
+            fault("F.log.emit", log="sse_log", line="Error during periodic SSE cleanup: TimeoutError", times=times),
+        )
+        for times, state in ((4, WARNING), (5, CRITICAL))
+    ),
+    one_check("sse.log.retention", WARNING, fault("F.file.age", dir="sse_log_dir", remove_older_than_days=30)),
     *_pages(),
     *_certificates(),
     *_retry_lines(),

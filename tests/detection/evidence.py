@@ -16,7 +16,7 @@ from tests.detection.edges import EDGES, Sighting, visits
 from tests.detection.matrix import CELLS, Round, by_check, trials
 from tests.detection.mutation import Kept, Mutations, mutate
 from tests.detection.proof import Demonstrations, Proven
-from tests.detection.proofs import OF_THE_MANAGER, OF_THE_PLATFORM, PROOFS
+from tests.detection.proofs import OF_THE_MANAGER, OF_THE_PLATFORM, OF_THE_STREAMS, PROOFS
 from tests.detection.scenario import SCENARIOS, Play, Played
 
 ROWS: dict[str, dict[str, list[str]]] = yaml.safe_load((Path(__file__).parent / "rows.yaml").read_text("utf-8"))
@@ -103,7 +103,9 @@ class Listing:
 
 def gather(told: Callable[[str], object] = lambda _: None) -> Evidence:
     """Cause everything that is declared in running labs, the longest first, and return what was seen."""
-    demonstrations: list[Callable[[Bench], Any]] = [Demonstrations(OF_THE_PLATFORM), Demonstrations(OF_THE_MANAGER)]
+    demonstrations: list[Callable[[Bench], Any]] = [
+        Demonstrations(proofs) for proofs in (OF_THE_PLATFORM, OF_THE_MANAGER, OF_THE_STREAMS)
+    ]
     others: list[Callable[[Bench], Any]] = [
         Listing(),
         *(Play(scenario) for scenario in sorted(SCENARIOS.values(), key=lambda one: -one.shows_within_s)),

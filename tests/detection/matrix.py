@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from healthgate.state import State
-from tests.detection import gateway, market, wsmanager
+from tests.detection import gateway, market, sse, wsmanager
 from tests.detection.bench import CATALOGUE, Bench, Look
 from tests.detection.cell import ROLLUP, TRIPPED, Cell, Injection, among
 
-CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS | wsmanager.CELLS
+CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS | wsmanager.CELLS | sse.CELLS
 
 
 @dataclass

@@ -29,12 +29,16 @@ FLIPS = {
     "!=": ("==",),
     "in": ("not in",),
     "not in": ("in",),
+    "between": ("outside",),
+    "outside": ("between",),
 }
+RANGES = frozenset({"between", "outside"})
 STEP = 0.01
 NO_EXACT_MOMENT = "it takes a little time to ask, so that no reading is exactly on the line"
 TWO_PER_CENT = "fifty frames are read, and one of them is 2 %"
 SAME_TICK = "two prices of the same tick have to be equal to the last digit, which warns whatever the line"
 ONE_EVENT = "one event more or less in the time looked at is more than a hundredth of the line"
+A_TREND = "what counts of a trend is that it rises: a step that does not is no alarm wherever its line lies"
 SCALED = "time runs sixty times as fast here, and a hundredth of the line is less than it takes to ask"
 
 EXPLAINED = {
@@ -66,6 +70,31 @@ EXPLAINED = {
     "market.ws.protocol[*]: warning >= 1 flipped to >": TWO_PER_CENT,
     "market.ws.protocol[*]: critical > 10 flipped to >=": TWO_PER_CENT,
     "market.ws.protocol[*]: * moved *": TWO_PER_CENT,
+    "sse.cleanup.error_trend: objective >= 0 flipped to >": A_TREND,
+    "sse.cleanup.error_trend: objective >= 0 flipped to <": A_TREND,
+    "sse.cleanup.error_trend: * moved *": A_TREND,
+    "sse.cleanup.error_trend: warning > 1 flipped to >=": "no number of errors is exactly 1 % of the cleanups",
+    "sse.cloudwatch.published: objective <= 300 flipped to <": NO_EXACT_MOMENT,
+    "sse.cloudwatch.published: warning > 300 flipped to >=": NO_EXACT_MOMENT,
+    "sse.cloudwatch.published: * moved *": SCALED,
+    "sse.log.periodic_cycle: objective <= 2 flipped to <": NO_EXACT_MOMENT,
+    "sse.log.periodic_cycle: warning > 2 flipped to >=": NO_EXACT_MOMENT,
+    "sse.log.periodic_cycle: critical > 5 flipped to >=": NO_EXACT_MOMENT,
+    "sse.log.retention: objective >= 30 flipped to >": NO_EXACT_MOMENT,
+    "sse.log.retention: warning < 30 flipped to <=": NO_EXACT_MOMENT,
+    "sse.monitoring.age: objective <= 60 flipped to <": NO_EXACT_MOMENT,
+    "sse.monitoring.age: warning > 60 flipped to >=": NO_EXACT_MOMENT,
+    "sse.monitoring.age: critical > 900 flipped to >=": NO_EXACT_MOMENT,
+    "sse.prometheus.error_ratio: * flipped to >=": "no number of errors is exactly 5 or 10 % of the cleanups",
+    "sse.prometheus.error_ratio: objective <= 5 flipped to <": "no number of errors is exactly 5 % of the cleanups",
+    "sse.prometheus.error_ratio: * moved *": ONE_EVENT,
+    "sse.stream.connect: objective <= 5 flipped to <": NO_EXACT_MOMENT,
+    "sse.stream.connect: critical > 5 flipped to >=": NO_EXACT_MOMENT,
+    "sse.stream.connect: * moved *": "to connect takes a busy machine longer than a hundredth of the line",
+    "sse.stream.ping: objective <= 20 flipped to <": NO_EXACT_MOMENT,
+    "sse.stream.ping: warning > 20 flipped to >=": NO_EXACT_MOMENT,
+    "sse.stream.ping: critical >= 35 flipped to >": NO_EXACT_MOMENT,
+    "sse.stream.ping: * moved *": SCALED,
     "wsmanager.retry.rate: * moved *": ONE_EVENT,
     "wsmanager.canary.retry_ratio: * moved *": ONE_EVENT,
     "wsmanager.canary.rollback: objective <= 5 flipped to <": "no number of errors is exactly 5 % of the streams",
@@ -112,6 +141,8 @@ def changes(limit: Limit) -> Iterator[tuple[str, Callable[[], Limit]]]:
             continue
         for op in FLIPS[tier.op]:
             yield f"{name} {_told(tier)} flipped to {op}", partial(replace, limit, **{name: replace(tier, op=op)})
+        if tier.op in RANGES:
+            yield from _narrowed(limit, name, tier)
         if isinstance(tier.value, bool) or not isinstance(tier.value, int | float):
             continue
         shared.setdefault(tier.value, []).append(name)
@@ -123,11 +154,26 @@ def changes(limit: Limit) -> Iterator[tuple[str, Callable[[], Limit]]]:
             yield words, partial(limit.moved, dict.fromkeys(names, value))
 
 
+def _narrowed(limit: Limit, name: str, tier: Tier) -> Iterator[tuple[str, Callable[[], Limit]]]:
+    low, high = tier.value if isinstance(tier.value, tuple) else (0.0, 0.0)
+    for moved in (
+        *((value, high) for value in _beside(limit, float(low))),
+        *((low, value) for value in _beside(limit, float(high))),
+    ):
+        words = f"{name} {_told(tier)} moved to {moved}"
+        yield words, partial(replace, limit, **{name: replace(tier, value=moved)})
+
+
 def _beside(limit: Limit, bound: float) -> tuple[float, float]:
     # a hundredth of nothing is nothing: beside zero it is a hundredth of the limit's other bound
-    largest = max(abs(tier.value) for tier in limit.tiers().values() if isinstance(tier.value, int | float))
+    bounds = (bound for tier in limit.tiers().values() for bound in _bounds(tier))
+    largest = max(abs(bound) for bound in bounds if isinstance(bound, int | float))
     step = 1 if counted(limit) else STEP * (abs(bound) or largest)
     return round(bound - step, 9), round(bound + step, 9)
+
+
+def _bounds(tier: Tier) -> tuple[object, ...]:
+    return tier.value if isinstance(tier.value, tuple) else (tier.value,)
 
 
 def _told(tier: Tier) -> str:
@@ -137,11 +183,10 @@ def _told(tier: Tier) -> str:
 def told_apart(one: Limit, other: Limit) -> bool:
     """Whether any value there can be is judged differently by two limits: tried at, beside and between all bounds."""
     values: list[object] = []
-    bounds = {tier.value for limit in (one, other) for tier in limit.tiers().values()}
+    bounds = {bound for limit in (one, other) for tier in limit.tiers().values() for bound in _bounds(tier)}
     numbers = sorted(b for b in bounds if isinstance(b, int | float) and not isinstance(b, bool))
     if len(numbers) < len(bounds):
-        texts = {text for bound in bounds for text in (bound if isinstance(bound, tuple) else (bound,))}
-        values = [*texts, "any other text"] if not any(isinstance(b, bool) for b in bounds) else [True, False]
+        values = [*bounds, "any other text"] if not any(isinstance(b, bool) for b in bounds) else [True, False]
     elif counted(one):
         values = [math.floor(number) + step for number in numbers for step in (-1, 0, 1, 2)]
     else:

@@ -14,7 +14,12 @@ from tests.detection.scenario import SCENARIOS, Scenario
 
 PAGE = ROOT / "docs" / "detection.md"
 
-TITLES = {"gateway": "The gateway", "market": "The market service", "wsmanager": "The WebSocket manager"}
+TITLES = {
+    "gateway": "The gateway",
+    "market": "The market service",
+    "wsmanager": "The WebSocket manager",
+    "sse": "The event streams",
+}
 
 INTRODUCTION = """\
 # What turns every check red

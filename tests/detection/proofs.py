@@ -16,6 +16,7 @@ from tests.detection.cell import Fault, fault
 from tests.detection.gateway import ROUTES
 from tests.detection.market import COMPREHENSIVE, MARKET_DATA, WEBSOCKET
 from tests.detection.proof import Measurement, Proof, beside
+from tests.detection.sse_proofs import PROOFS as OF_THE_STREAMS
 from tests.detection.wsmanager_proofs import PROOFS as OF_THE_MANAGER
 from tests.lab_process import RunningLab, wait_until
 
@@ -203,5 +204,5 @@ OF_THE_PLATFORM: dict[str, Proof] = {
 }
 """Claims about the gateway and the market service."""
 
-PROOFS: dict[str, Proof] = OF_THE_PLATFORM | OF_THE_MANAGER
+PROOFS: dict[str, Proof] = OF_THE_PLATFORM | OF_THE_MANAGER | OF_THE_STREAMS
 """The P3 rows that are no checks; what is measured in the lab is real time."""
