@@ -5,7 +5,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Some containers set it: every Python that a test starts would then compile the whole package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test detection lint render bench soak clean
+.PHONY: demo test detection lint render bench soak leftovers clean
 
 # Start the lab, run every check against it, render the report. Break something: make demo FAULT=F.mkt.pool:active=47
 demo: .venv/.demo
@@ -40,9 +40,13 @@ bench: .venv/.test
 	@command -v curl jq bc >/dev/null || .ci/debian curl jq bc
 	$(BIN)/python benchmarks/compare.py --rounds 7 --write
 
-# Two hundred healthy runs in a row beside a busy process: nothing may turn red or unknown.
+# Two hundred healthy runs in a row beside a busy process and 990 event streams: nothing may turn red or unknown.
 soak: .venv/.test
-	$(BIN)/python -m benchmarks.quiet --runs 200 --load 1
+	$(BIN)/python -m benchmarks.quiet --runs 200 --load 1 --sse-clients 990
+
+# Five hundred runs that open event streams, fifty of them killed in the middle: no connection may stay.
+leftovers: .venv/.test
+	$(BIN)/python -m benchmarks.leftovers --runs 500 --killed 50
 
 clean:
 	rm -rf .venv tests/workflows/node_modules reports/html reports/allure-results reports/results.json reports/history.db* reports/allure-history.jsonl* \

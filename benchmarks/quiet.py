@@ -37,10 +37,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200, help="healthy runs in a row")
     parser.add_argument("--load", type=int, default=1, help="busy loops beside them")
+    parser.add_argument("--sse-clients", type=int, default=990, help="event streams that are open all the time")
     arguments = parser.parse_args()
     seen: Counter[str] = Counter()
     walls: list[float] = []
-    with RunningLab() as lab, tempfile.TemporaryDirectory() as folder, busy_loops(arguments.load):
+    clients = str(arguments.sse_clients)
+    with (
+        RunningLab("--sse-clients", clients) as lab,
+        tempfile.TemporaryDirectory() as folder,
+        busy_loops(arguments.load),
+    ):
         suite = Suite(Path(folder), lab.variables)
         for number in range(1, arguments.runs + 1):
             began = time.monotonic()
@@ -58,7 +64,8 @@ def main() -> int:
             elif number % 20 == 0:
                 print(f"run {number}: quiet so far" if seen["0"] == number else f"run {number}", flush=True)
     print(
-        f"{arguments.runs} runs beside {arguments.load} busy loops: {seen['0']} without a finding, "
+        f"{arguments.runs} runs beside {arguments.load} busy loops, {clients} event streams open: "
+        f"{seen['0']} without a finding, "
         f"{seen['critical'] + seen['warning'] + seen['missed']} red, {seen['unknown']} unknown, "
         f"{seen['blocked']} blocked; {statistics.median(walls):.1f} s a run (median), {max(walls):.1f} s at most"
     )

@@ -54,27 +54,35 @@ class Suite:
 
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         self.folder = folder
+        self.results = folder / "results.json"
         self.command = [sys.executable, "-m", "healthgate", "run"]
         self.variables = dict(variables)
         profile = (ROOT / "environments" / "lab.yaml").read_text()
         profile = re.sub(r"(?m)^launch:.*\n", "", profile)
         profile = re.sub(r"(?m)^(\s+)deadline:.*$", rf"\1deadline: {DEADLINE}", profile)
+        self.time_scale = float(re.findall(r"(?m)^time_scale: (\S+)$", profile)[0])
         self.profile = folder / "lab.yaml"
         self.profile.write_text(profile)
 
+    def words(self, *options: str) -> list[str | Path]:
+        """Return the command line of a run."""
+        return [*self.command, "-p", "no:cacheprovider", "--env", self.profile, "--results", self.results, *options]
+
+    def surroundings(self, **variables: str) -> dict[str, Any]:
+        """Return where a run works, and its variables, as `subprocess` takes them."""
+        return {"cwd": ROOT, "env": {**os.environ, **self.variables, **variables}}
+
     def run(self, *options: str, **variables: str) -> Outcome:
         """Run once and return what it came to."""
-        results = self.folder / "results.json"
-        results.unlink(missing_ok=True)
+        self.results.unlink(missing_ok=True)
         done = subprocess.run(
-            [*self.command, "-p", "no:cacheprovider", "--env", self.profile, "--results", results, *SAMPLE, *options],
-            cwd=ROOT,
-            env={**os.environ, **self.variables, **variables},
+            self.words(*SAMPLE, *options),
+            **self.surroundings(**variables),
             capture_output=True,
             text=True,
             check=False,
         )
-        found = json.loads(results.read_text()) if results.exists() else {}
+        found = json.loads(self.results.read_text()) if self.results.exists() else {}
         return Outcome(done.returncode, done.stdout + done.stderr, found)
 
     def until(self, condition: Callable[[Outcome], bool], *options: str) -> Outcome:
