@@ -22,14 +22,19 @@ READ_TWICE = {
     ("market", "GET /api/debug/websocket"),
     ("wsmanager", "GET /api/ws/metrics?format=prometheus"),
     ("wsmanager staging", "GET /api/ws/metrics?format=prometheus"),
+    ("sse", "GET /api/sse/monitoring"),
+    ("sse", "GET /api/sse/metrics"),
 }
 """Requests that are repeated on purpose, because a check judges what happened in between."""
 
 
-STREAMS = {
+NAMED = {
     "market stream": ("market", "WS /ws/prices"),
     "market feed_binary": ("feed", "WS /binary"),
     "market feed_json": ("feed", "WS /json"),
+    "sse stream events": ("sse", "GET /api/sse/stream"),
+    "sse cloudwatch SSE/ConnectionManager ActiveConnections": ("cloudwatch", "GET /"),
+    "sse cloudwatch SSE/ConnectionManager CleanupErrorRate": ("cloudwatch", "GET /"),
 }
 COUNTED_AS = {
     "gateway": "gateway",
@@ -37,6 +42,7 @@ COUNTED_AS = {
     "wsmanager": "wsmanager",
     "wsmanager staging": "wsmanager_staging",
     "wsmanager canary": "ingress",
+    "sse": "sse",
 }
 """Services by the words that requests to them begin with; what Prometheus and the front of the ingress are asked, the
 lab does not count."""
@@ -46,6 +52,8 @@ READ_HERE = {
     "market files of log_archives",
     "market files of logs",
     "market logs",
+    "sse files of log",
+    "sse log",
     "wsmanager document alertmanager",
     "wsmanager document canary_manifest",
     "wsmanager documents monitoring",
@@ -57,7 +65,7 @@ READ_HERE = {
 def asked(lab: RunningLab) -> dict[tuple[str, str], int]:
     """Requests by service and route, as the lab counted them."""
     counted = lab.requests()
-    services = (*COUNTED_AS.values(), "feed")
+    services = (*COUNTED_AS.values(), "feed", "cloudwatch")
     return {(service, route): times for service in services for route, times in counted[service].items()}
 
 
@@ -68,8 +76,8 @@ def planned(run: Outcome) -> dict[tuple[str, str], int]:
         found = re.match(r"(.+) (GET|HEAD) ([^ ?]+)", probe["id"])
         if found and found[1] in COUNTED_AS:
             routes[COUNTED_AS[found[1]], f"{found[2]} {found[3]}"] += 1
-        elif probe["id"] in STREAMS:
-            routes[STREAMS[probe["id"]]] += 1
+        elif probe["id"] in NAMED:
+            routes[NAMED[probe["id"]]] += 1
     return dict(routes)
 
 
@@ -82,11 +90,11 @@ def test_every_probe_reaches_its_server_exactly_once(lab: RunningLab, suite: Sui
     names = [probe["id"].removesuffix(" (again)") for probe in run.results["probes"]]
     twice = {name for name, times in Counter(names).items() if times > 1}
     assert twice == {f"{service} {route}" for service, route in READ_TWICE} | {"gateway log"}
-    assert sum(times for times in lab.requests()["redis"].values()) == 3
+    assert sum(times for times in lab.requests()["redis"].values()) == 4
     assert run.results["run"]["requests"] == sum(name not in READ_HERE for name in names)
     counted = run.results["run"]["connections"]["lab"]
     assert len([host for host in counted if host.startswith("ws://")]) == 2
-    assert sum(times for host, times in counted.items() if host.startswith("ws://")) == len(STREAMS)
+    assert sum(times for host, times in counted.items() if host.startswith("ws://")) == 3
 
 
 @WORKERS
