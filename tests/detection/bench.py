@@ -77,6 +77,17 @@ def profile_text() -> str:
     return re.sub(r"(?m)^(\s+)deadline:.*$", rf"\1deadline: ${{{DEADLINE}}}", text)
 
 
+@dataclass(frozen=True)
+class Healing:
+    """Checks of a fault that was lifted, and whom to tell the first look that shows whether they are well again.
+
+    Told as well is what was expected of that look: the next fault may have been caused already.
+    """
+
+    checks: frozenset[str]
+    told: Callable[[Look, Mapping[str, State]], None]
+
+
 class Bench:
     """A running lab, and looks at it."""
 
@@ -85,6 +96,7 @@ class Bench:
         self.path = folder / f"{ENVIRONMENT}.yaml"
         self.path.write_text(profile_text())
         self._usual = self._profile({})
+        self.healing: Healing | None = None
 
     def look(self, given: Given | None = None, known: Known | None = None) -> Look:
         """Run every check once, as `healthgate run` would after runs that left what is `known`."""
@@ -166,6 +178,17 @@ class Bench:
             self.lab.reset()
         return look
 
+    def settle(self) -> None:
+        """See to it that whoever waits for something to heal is told."""
+        if self.healing is not None:
+            self.show_healed(self.recovered(), {})
+
+    def show_healed(self, look: Look, meanwhile: Mapping[str, State]) -> None:
+        """Tell whoever waits for something to heal of a look, which was expected to see nothing but `meanwhile`."""
+        if self.healing is not None:
+            self.healing.told(look, meanwhile)
+        self.healing = None
+
 
 def _left(verdicts: Mapping[str, Verdict], known: Known) -> Known:
     """Return the numbers that were read of each of these checks, those of earlier looks first."""
@@ -199,7 +222,7 @@ def carry_out(
                 try:
                     number = waiting.get_nowait()
                 except queue.Empty:
-                    return
+                    return bench.settle()
                 done[number] = jobs[number](bench)
                 gc.freeze()  # what was seen is kept to the end, and need not be gone through time and again
                 told(f"{len(done)} of {len(jobs)}")

@@ -138,7 +138,7 @@ def kept(rounds: list[Round], sightings: list[Sighting]) -> list[Kept]:
     return [
         *(Kept(one.during, one.expected, all_others_ok=True) for one in rounds),
         *(Kept(one.during, one.edge.expected, all_others_ok=False) for one in sightings),
-        *(Kept(one.after, {}, all_others_ok=True) for one in rounds),
+        *(Kept(one.after, {}, all_others_ok=True) for one in rounds if not one.meanwhile),
     ]
 
 

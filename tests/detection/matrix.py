@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from healthgate.state import State
 from tests.detection import gateway, market, sse, wsmanager
-from tests.detection.bench import CATALOGUE, Bench, Look
+from tests.detection.bench import CATALOGUE, HEALS_WITHIN_S, Bench, Healing, Look
 from tests.detection.cell import ROLLUP, TRIPPED, Cell, Injection, among
 
 CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS | wsmanager.CELLS | sse.CELLS
@@ -14,14 +14,22 @@ CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS | wsmanager.CELLS | sse.CE
 
 @dataclass
 class Round:
-    """One injection: what was expected of whom, what was seen while it lasted and after it was lifted."""
+    """One injection: what was expected of whom, what was seen while it lasted and after it was lifted.
+
+    `meanwhile` is what was expected of the next injection, where that had been caused when this one was seen healed.
+    """
 
     injection: Injection
     checks: list[str]
     expected: dict[str, State]
     during: Look
-    after: Look
     took_s: float = field(compare=False, default=0.0)
+    after: Look = field(init=False)
+    meanwhile: dict[str, State] = field(init=False, default_factory=dict)
+
+    def see_healed(self, look: Look, meanwhile: Mapping[str, State]) -> None:
+        """Keep what was seen once the faults were lifted."""
+        self.after, self.meanwhile = look, dict(meanwhile)
 
     @property
     def unexpected(self) -> dict[str, State]:
@@ -53,8 +61,8 @@ class Round:
 
     @property
     def healed(self) -> bool:
-        """Whether every check was ok again once the fault was lifted."""
-        return not self.after.not_ok
+        """Whether every check was ok again once the fault was lifted, but for what the next one was to bring."""
+        return self.after.not_ok == self.meanwhile
 
     def detected(self, check: str) -> bool:
         """Whether a check came to the state declared for it."""
@@ -78,7 +86,10 @@ class Round:
             if found:
                 told.append(f"{words}: {_listed(found, self.during.reasons)}")
         if not self.healed:
-            told.append(f"healed, it left {_listed(self.after.not_ok, self.after.reasons)}")
+            left = {
+                check: state for check, state in self.after.not_ok.items() if self.meanwhile.get(check) is not state
+            }
+            told.append(f"healed, it left {_listed(left, self.after.reasons)}")
         return "; ".join(told) if len(told) > 1 else ""
 
 
@@ -89,7 +100,10 @@ def _listed(found: Mapping[str, State], reasons: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Trial:
-    """A job: cause one injection, wait for what its cells expect of it, lift it, wait until all is well."""
+    """A job: cause one injection, wait for what its cells expect of it, lift it.
+
+    That all is well again is seen by the next trial's look, which sees every check in which the two do not overlap.
+    """
 
     injection: Injection
     checks: tuple[str, ...]
@@ -99,11 +113,17 @@ class Trial:
     def __call__(self, bench: Bench) -> Round:
         """Try it."""
         began = time.monotonic()
-        given = self.injection.given
+        if bench.healing is not None and bench.healing.checks & set(self.expected):
+            bench.settle()
+        within_s = self.shows_within_s + (HEALS_WITHIN_S if bench.healing is not None else 0.0)
         with bench.suffering(self.injection):
-            during = bench.until(lambda look: look.not_ok == self.expected, self.shows_within_s, given)
-        after = bench.recovered()
-        return Round(self.injection, list(self.checks), self.expected, during, after, time.monotonic() - began)
+            during = bench.until(lambda look: look.not_ok == self.expected, within_s, self.injection.given)
+        found = Round(self.injection, list(self.checks), self.expected, during, time.monotonic() - began)
+        if found.exact:
+            bench.show_healed(during, self.expected)
+        bench.settle()
+        bench.healing = Healing(frozenset(self.expected), found.see_healed)
+        return found
 
 
 def trials(cells: Mapping[str, Cell]) -> list[Trial]:
