@@ -223,8 +223,9 @@ CLEANUP_ERRORS = Fault(
 HISTORY: Final = 1000
 CLEAN_HISTORY: Final = 3000
 RAMP_STEP_S: Final = 600.0
-MORE_CLEANUPS: Final = 9
-"""Cleanups besides each periodic one, so that a window of a few minutes has enough of them to tell a share."""
+MORE_CLEANUPS: Final = 10
+"""Cleanups besides each periodic one, so that a window of a few minutes has enough of them to tell a share. With the
+periodic one they are eleven, so that of an even share it is not always the last that fails."""
 MORE_CLEANUPS_IN_A_RAMP: Final = 199
 """The same in a ramp, which begins with one in a hundred, and that within a second or two."""
 CLEANUP_ERRORS.on("control")(asynccontextmanager(_started_anew_on_exit))
