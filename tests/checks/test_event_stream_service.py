@@ -500,6 +500,25 @@ def test_a_counter_of_cleanups_that_stands_is_believed_after_two_minutes():
     said(World(), "sse.cleanup.progress", OK, "")
 
 
+@pytest.mark.parametrize(
+    ("ago", "total", "state"),
+    [(20.0, 120, OK), (20.0, 121, OK), (120.0, 120, OK), (120.5, 120, PENDING), (20.0, 122, PENDING)],
+)
+def test_where_no_cleanup_was_due_the_last_in_the_log_counts_if_it_is_counted(ago, total, state):
+    world = standing(2.0)
+    world.observations[LOG].facts = log_facts(cycle=cycles(ago, total=total))
+    said(world, "sse.cleanup.progress", state)
+    assert standing(60.0).verdict("sse.cleanup.progress").state is PENDING
+
+
+def test_without_a_log_a_counter_that_stands_is_pending_at_once():
+    world = standing(2.0)
+    world.systems["sse"].log = None
+    said(world, "sse.cleanup.progress", PENDING, "0 cleanups (0 in 2 s of 2 m")
+    lost = standing(2.0).fail(LOG, "unreadable", "nobody may read it")
+    said(lost, "sse.cleanup.progress", PENDING, "0 cleanups (0 in 2 s of 2 m")
+
+
 def test_a_restart_is_progress():
     world = reporting()
     world.put(MONITORING, f"{CLEANUP}/total_cleanups", 900)
