@@ -260,7 +260,7 @@ def test_looks_at_counters_are_kept_for_their_environment(tmp_path: Path) -> Non
 def test_looks_from_before_the_clock_was_set_are_left_out(tmp_path: Path) -> None:
     path, clock = tmp_path / "h.db", time.monotonic() - (time.time() - NOW)
     right = [Tally(NOW - ago, 100 - ago, clock=clock - ago) for ago in (90, 10)]
-    keep(path, *right, Tally(NOW - 50, 40, clock=clock - 20), Tally(NOW + 900, 95, clock=clock - 5))
+    keep(path, *right, Tally(NOW - 50, 40, clock=clock - 20), Tally(NOW + 86_400, 95, clock=clock - 5))
     assert kept(path) == [(-90, 10), (-10, 90)]
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE tally SET machine = machine + 1")  # nothing is known of the clocks of another
