@@ -31,7 +31,7 @@ FLOW_WINDOW_PRODUCTION_S: Final = 300.0
 TESTED_SYMBOLS: Final = 25
 RECONNECT_PAUSE_S: Final = 0.1
 RENEW_WITHIN_S: Final = 1.0
-FIRST_HEALTH_CHECK_WITHIN_S: Final = 0.7
+FIRST_HEALTH_CHECK_WITHIN_S: Final = 2.0
 FIRST_LOOK_S: Final = 0.05
 USUAL_POOL: Final = 50
 """Pool size of a service that is started without being told one."""
