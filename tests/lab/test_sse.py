@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from types import TracebackType
@@ -833,6 +834,26 @@ def test_faults_that_cannot_be_caused_say_why(
 ) -> None:
     with pytest.raises(LabError, match=f"422: .*{re.escape(complaint)}"):
         lab.fault(name, **parameters)
+
+
+def test_a_crowd_that_comes_and_goes_at_once_is_in_both_counts_at_any_time(lab: RunningLab) -> None:
+    address = urlsplit(lab.url("sse"))
+    crowd = 80
+
+    def counted_alike(until: int) -> bool:
+        stats = told(lab)["connection_stats"]
+        assert stats["active_connections"] == stats["redis_connection_counters"]
+        return bool(stats["active_connections"] == until)
+
+    with ExitStack() as there:
+        everybody = [
+            there.enter_context(socket.create_connection((str(address.hostname), address.port or 0), 5))
+            for _ in range(crowd)
+        ]
+        for one in everybody:
+            one.sendall(f"GET {STREAM} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        wait_until(lambda: counted_alike(CLIENTS + crowd), 20, "all have come", every_s=0.0)
+    wait_until(lambda: counted_alike(CLIENTS), 20, "all have gone", every_s=0.0)
 
 
 def test_a_service_that_starts_anew_finds_redis_in_line(lab: RunningLab) -> None:

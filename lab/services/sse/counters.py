@@ -1,6 +1,5 @@
 """The connections as Redis has them: how many there are, and a hash of each."""
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -23,7 +22,10 @@ def key_of(connection_id: str) -> str:
 
 
 class Counters:
-    """One connection to Redis, made again when it is lost. Every call raises OSError or ReplyError when it fails."""
+    """One connection to Redis, made again when it is lost. Every call raises OSError or ReplyError when it fails.
+
+    One call at a time: whoever calls sees to it.
+    """
 
     def __init__(self, url: str, scale: TimeScale, everybody: "Callable[[], Collection[EventConnection]]") -> None:
         parts = urlsplit(url)
@@ -34,18 +36,16 @@ class Counters:
         """Who is there: what Redis has is brought in line with it whenever the connection is made."""
         self._connection: Connection | None = None
         self._times_in_line = 0
-        """How often Redis was brought in line: whoever came or left before that is no longer to be told of."""
-        self._one_at_a_time = asyncio.Lock()
+        """How often Redis was brought in line: whoever had come or left by then is no longer to be told of."""
 
     async def count(self) -> int:
         """Return the number of connections as Redis has it."""
-        async with self._one_at_a_time:
-            connection = await self._open()
-            (reply,) = _without_errors(await connection.call(("GET", COUNT)))
+        connection = await self._open()
+        (reply,) = _without_errors(await connection.call(("GET", COUNT)))
         return int(reply) if isinstance(reply, bytes | int) else 0
 
     async def add(self, connection: "EventConnection") -> None:
-        """Count a connection and leave its hash."""
+        """Count a connection that is there by now, and leave its hash."""
         await self._write(("INCR", COUNT), *self._hash(connection))
         connection.is_counted = True
 
@@ -54,7 +54,7 @@ class Counters:
         await self._write(*(command for one in connections for command in self._hash(one)))
 
     async def remove(self, connections: "Iterable[EventConnection]") -> None:
-        """Count connections no longer, and remove their hashes."""
+        """Count connections no longer that are no longer there, and remove their hashes."""
         commands: list[Command] = []
         for one in connections:
             commands += [("DECR", COUNT)] if one.is_counted else []
@@ -63,20 +63,18 @@ class Counters:
 
     async def synchronise(self) -> None:
         """Bring Redis in line with the connections there are."""
-        async with self._one_at_a_time:
-            times = self._times_in_line
-            connection = await self._open()
-            if self._times_in_line == times:
-                await self._align(connection)
+        times = self._times_in_line
+        connection = await self._open()
+        if self._times_in_line == times:
+            await self._align(connection)
 
     async def _write(self, *commands: Command) -> None:
         if not commands:
             return
         times = self._times_in_line
-        async with self._one_at_a_time:
-            connection = await self._open()
-            if self._times_in_line == times:
-                _without_errors(await connection.call(*commands))
+        connection = await self._open()
+        if self._times_in_line == times:
+            _without_errors(await connection.call(*commands))
 
     async def _open(self) -> Connection:
         if self._connection is not None and not self._connection.closed:

@@ -89,6 +89,8 @@ class Manager:
         self._durations_ms: deque[float] = deque(maxlen=AVERAGED_OVER)
         self._cleaning: asyncio.Task[None] | None = None
         self._one_cleanup_at_a_time = asyncio.Lock()
+        self._one_change_at_a_time = asyncio.Lock()
+        """Held while those who are here and what Redis has of them change, or are compared: they change together."""
 
     async def open(self, *, is_outside: bool, age_s: float = 0.0, idle_s: float = 0.0) -> EventConnection:
         """Register a connection; one of the lab's own may have been open, and silent, for seconds of production."""
@@ -100,11 +102,12 @@ class Manager:
             is_outside,
             is_dated=bool(age_s or idle_s),
         )
-        self.connections[connection.id] = connection
-        try:
-            await self.counters.add(connection)
-        except (OSError, ReplyError) as error:
-            self._log.write("WARN", "sse.manager", f"connection {connection.id} is not counted: {error}")
+        async with self._one_change_at_a_time:
+            self.connections[connection.id] = connection
+            try:
+                await self.counters.add(connection)
+            except (OSError, ReplyError) as error:
+                self._log.write("WARN", "sse.manager", f"connection {connection.id} is not counted: {error}")
         return connection
 
     async def leave(self, connection: EventConnection) -> None:
@@ -119,27 +122,30 @@ class Manager:
 
     async def forget(self, connections: Iterable[EventConnection]) -> None:
         """Count connections no longer, here and in Redis."""
-        gone = [one for one in connections if self.connections.pop(one.id, None) is not None]
-        try:
-            await self.counters.remove(gone)
-        except (OSError, ReplyError) as error:
-            for one in gone:
-                self._log.write("WARN", "sse.manager", f"connection {one.id} stays counted: {error}")
+        async with self._one_change_at_a_time:
+            gone = [one for one in connections if self.connections.pop(one.id, None) is not None]
+            try:
+                await self.counters.remove(gone)
+            except (OSError, ReplyError) as error:
+                for one in gone:
+                    self._log.write("WARN", "sse.manager", f"connection {one.id} stays counted: {error}")
 
     async def synchronise(self) -> None:
         """Bring Redis in line with who is here."""
-        try:
-            await self.counters.synchronise()
-        except (OSError, ReplyError) as error:
-            self._log.write("WARN", "sse.manager", f"Redis is not in line with the connections: {error}")
+        async with self._one_change_at_a_time:
+            try:
+                await self.counters.synchronise()
+            except (OSError, ReplyError) as error:
+                self._log.write("WARN", "sse.manager", f"Redis is not in line with the connections: {error}")
 
     async def heard_from(self, ids: Iterable[str]) -> int:
         """Note that clients are alive; how many of them are known."""
         moment = now()
-        known = [self.connections[one] for one in ids if one in self.connections]
-        for connection in known:
-            connection.last_activity = max(connection.last_activity, moment)
-        await self.counters.touch(known)
+        async with self._one_change_at_a_time:
+            known = [self.connections[one] for one in ids if one in self.connections]
+            for connection in known:
+                connection.last_activity = max(connection.last_activity, moment)
+            await self.counters.touch(known)
         return len(known)
 
     async def ping_for_ever(self) -> None:
@@ -217,12 +223,13 @@ class Manager:
                     await asyncio.sleep(self.slow_ms[-1] / 1000)
                 if failing is not None and failing.share.picks_next():
                     raise ConnectionError("Redis refused the connection")
-                for connection in self._stale()[:batch]:
-                    if self._is_closed(connection):
-                        cleaned.append(self.connections.pop(connection.id))
-                    else:
-                        failed += 1
-                await self.counters.remove(cleaned)
+                async with self._one_change_at_a_time:
+                    for connection in self._stale()[:batch]:
+                        if self._is_closed(connection):
+                            cleaned.append(self.connections.pop(connection.id))
+                        else:
+                            failed += 1
+                    await self.counters.remove(cleaned)
             except (OSError, ReplyError) as error:
                 self._durations_ms.append(1000 * (time.perf_counter() - began))
                 self._count(errors=1, cleaned=len(cleaned), failed=failed)
@@ -303,7 +310,9 @@ class Manager:
 
     async def monitoring(self) -> Body:
         """Return the monitoring data; raises OSError or ReplyError where Redis does not tell its count."""
-        in_redis = await self.counters.count()
+        async with self._one_change_at_a_time:
+            in_redis = await self.counters.count()
+            ages = self.ages()
         tally = self.tally
         for forge in self.forged:
             tally = forge(tally)
@@ -311,7 +320,7 @@ class Manager:
         told = figures.body(
             self.configuration,
             tally,
-            self.ages(),
+            ages,
             Durations(durations[-1], sum(durations) / len(durations)),
             in_redis=in_redis,
             is_running=self.is_cleaning,
@@ -326,10 +335,11 @@ class Manager:
     async def shut(self) -> None:
         """End every connection and leave nobody counted."""
         self.stop_cleaning()
-        everybody = list(self.connections.values())
-        with suppress(OSError, ReplyError):
-            await self.counters.remove(everybody)
-        self.connections.clear()
+        async with self._one_change_at_a_time:
+            everybody = list(self.connections.values())
+            self.connections.clear()
+            with suppress(OSError, ReplyError):
+                await self.counters.remove(everybody)
         for connection in everybody:
             connection.close()
         self.counters.close()
