@@ -122,7 +122,7 @@ class Profile:
         for system, settings in self.written.items():
             values = {name: written.filled(variables, problems) for name, written in settings.items()}
             if not problems:
-                self.systems[system] = self.declared[system](**values)
+                self.systems[system] = self.declared[system](**values, time_scale=self.time_scale)
         if problems:
             raise ProfileError(problems)
 

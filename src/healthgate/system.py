@@ -73,6 +73,8 @@ class System:
     name: ClassVar[str]
     deadline: Duration = Duration(10)
     body_limit: int = 8_000_000
+    time_scale: ClassVar[float] = 1.0
+    """Seconds of production that pass in one second where it runs. No setting of a system: its profile has one for all."""
 
     def __init__(self, **settings: Any) -> None:
         for key, value in settings.items():

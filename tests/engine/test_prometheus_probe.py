@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -31,9 +32,9 @@ EXPLAINED = Prometheus(Works, explained_by="works.prometheus")
 UP = ASKED.query("up")
 
 
-def read(url: str, source: Source, token: str | None = None) -> Any:
+def read(url: str, source: Source, token: str | None = None, **settings: Any) -> Any:
     """Ask for what a source needs and return its value; NoData as ever."""
-    settings: dict[str, Any] = {"prometheus_url": Url(url)}
+    settings["prometheus_url"] = Url(url)
     if token is not None:
         settings["prometheus_token"] = Secret(token)
     systems = {"works": Works(**settings)}
@@ -126,6 +127,14 @@ def test_a_query_gives_one_number_or_says_why_not(prometheus: Server) -> None:
     assert read(prometheus.url, depth).by("side") == {"left": 30, "right": 12}
     assert read(prometheus.url, ASKED.recent('depth{side="left"}', within="1m").number) == 30
     assert read(prometheus.url, ASKED.query('up{job="gone"}').number) == 0
+
+
+def test_a_window_of_a_query_is_as_long_as_it_is_where_time_passes_faster(prometheus: Server) -> None:
+    looks = 'count_over_time(depth{side="left"}[2h])'
+    prometheus.until(lambda s: float(s.api(f"query?query={quote(looks)}")["result"][0]["value"][1]) >= 6)
+
+    assert read(prometheus.url, ASKED.query(looks).number) >= 6
+    assert 1 <= read(prometheus.url, ASKED.query(looks).number, time_scale=7200) <= 3  # in a second, at two a second
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|NaN|[-+]?Inf")
 SPAN = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?")
+SELECTED = re.compile(r"\[([0-9a-z]+)\]")
+"""A window in an expression, such as [5m]."""
 UNITS = (365 * 86_400, 7 * 86_400, 86_400, 3_600, 60, 1, 0.001)
 
 LONGEST_CONFIG = 300_000
@@ -77,7 +79,10 @@ class Prometheus:
         return self.url.removesuffix("_url")
 
     def query(self, expression: str) -> "Query":
-        """Return an instant query, for a Vector. A value in it may be as old as the server looks back (5 minutes)."""
+        """Return an instant query, for a Vector. A value in it may be as old as the server looks back (5 minutes).
+
+        Windows in it, such as `[1h]`, are those of production: where time passes faster, they are asked for shorter.
+        """
         return self._queries.setdefault(expression, Query(self, expression))
 
     def recent(self, selector: str, within: str) -> "Query":
@@ -319,12 +324,26 @@ def _point(node: Facts) -> tuple[float, float]:
     return pair[0].number(), float(text)
 
 
+def _asking(expression: str) -> str:
+    return f"/api/v1/query?{urlencode({'query': expression})}"
+
+
+def _in_time_of(time_scale: float, expression: str) -> str:
+    """Return an expression with its windows as long as they are where time passes so much faster."""
+    if time_scale == 1:
+        return expression
+    return SELECTED.sub(lambda found: f"[{round(prometheus_seconds(found[1]) * 1000 / time_scale)}ms]", expression)
+
+
 class Query(Api):
     """An instant query: a Vector. `number`, `labelled` and `total` read one number of it."""
 
     def __init__(self, server: Prometheus, expression: str) -> None:
-        super().__init__(server, f"query {expression}", f"/api/v1/query?{urlencode({'query': expression})}")
+        super().__init__(server, f"query {expression}", _asking(expression))
         self.expression = expression
+
+    def request(self, settings: Any) -> HttpRequest:
+        return replace(super().request(settings), path=_asking(_in_time_of(settings.time_scale, self.expression)))
 
     def value(self, scene: Scene) -> Vector:
         return Vector(self.expression, result_of(self.data(scene), self.expression, "vector", "scalar"))
@@ -403,7 +422,7 @@ class Raw(Api):
     def __init__(self, server: Prometheus, selector: str, back: float) -> None:
         self.expression = f"{selector}[{round(back * 1000)}ms]"
         words = f"samples {selector} of the last {spoken(back)}"
-        super().__init__(server, words, f"/api/v1/query?{urlencode({'query': self.expression})}")
+        super().__init__(server, words, _asking(self.expression))
 
     def value(self, scene: Scene) -> Matrix:
         return Matrix(self.expression, result_of(self.data(scene), self.expression, "matrix"))
