@@ -16,8 +16,7 @@ COMPLETE_WITHIN = 60.0
 
 def of_last_start(log: Log, kind: str) -> Sequence[Line]:
     """Return the lines of a kind written since the last start, the oldest first."""
-    began = last_start(log)
-    return sorted((line for line in log.lines(kind) if line.at >= began), key=lambda line: line.at)
+    return log.since(kind, last_start(log))
 
 
 def newest_of_last_start(log: Log, kind: str, what: str) -> Line:

@@ -3,7 +3,7 @@
 from checks.sse import FALLING, LOG, METRICS, MONITORING
 from checks.sse.failures import failing
 from checks.sse.rhythm import in_production
-from checks.sse.written import last_start, since
+from checks.sse.written import last_start
 from healthgate import (
     TIME_SCALE,
     Answer,
@@ -106,7 +106,7 @@ def cleanups_made(
 
 def _last_counted(log: Log, page: Page | NoData, total: int) -> float | None:
     try:
-        cycles = since(log, "cycle", last_start(log, page))
+        cycles = log.since("cycle", last_start(log, page))
     except NoData:
         return None
     # one may have been made between the two that were read

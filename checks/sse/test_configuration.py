@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from checks.findings import Findings, listed
 from checks.sse import DECLARED, LOG, METRICS, MONITORING
-from checks.sse.written import last_start, since
+from checks.sse.written import last_start
 from healthgate import (
     Answer,
     Facts,
@@ -118,7 +118,7 @@ def settings_agree(answer: Answer, log: Log, page: Page | NoData, declared: Mapp
     told: dict[str, Mapping[str, float]] = {"declared": declared} if declared else {}
     moment = last_start(log, page)
     for kind, where, names in (("config.ok", "validated", LOGGED), ("cleanup", "cleaned with", CLEANED_WITH)):
-        if written := since(log, kind, moment):
+        if written := log.since(kind, moment):
             told[where] = {setting: float(written[-1].groups[group]) for setting, group in names.items()}
     if not told:
         raise NoData("neither log nor profile say what the settings should be", "sse.log.config_validated")
@@ -137,10 +137,10 @@ def settings_agree(answer: Answer, log: Log, page: Page | NoData, declared: Mapp
 def validated(log: Log, page: Page | NoData) -> Measured:
     """Whether the last start logged that its configuration is valid."""
     moment = last_start(log, page)
-    if found := since(log, "config.ok", moment):
+    if found := log.since("config.ok", moment):
         return Measured(True, f"validated {roughly(log.at - found[-1].at)} ago")
     ago = log.at - moment
-    if since(log, "config.warning", moment):
+    if log.since("config.warning", moment):
         return Measured(False, f"the last start, {roughly(ago)} ago, logged warnings instead")
     if ago < VALIDATED_WITHIN:
         raise NoData(f"the service was started {roughly(ago)} ago and has not written of its configuration yet")
@@ -152,8 +152,8 @@ def validated(log: Log, page: Page | NoData) -> Measured:
 def warnings(log: Log, page: Page | NoData) -> Measured:
     """How many warnings of the validation were logged since the last start; those before a later start do not count."""
     moment = last_start(log, page)
-    validations = since(log, "config.ok", moment)
-    found = [one for one in since(log, "config.warning", moment) if not validations or one.at >= validations[-1].at]
+    validations = log.since("config.ok", moment)
+    found = [one for one in log.since("config.warning", moment) if not validations or one.at >= validations[-1].at]
     if not found:
         log.reaches(moment)
     return Measured(len(found), f"since the start {roughly(log.at - moment)} ago")

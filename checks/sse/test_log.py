@@ -6,7 +6,7 @@ from itertools import pairwise
 from checks.findings import Findings
 from checks.sse import INSTALLED, LOG, LOG_FILES, METRICS, MONITORING
 from checks.sse.rhythm import in_production
-from checks.sse.written import BEFORE, last_start, since
+from checks.sse.written import BEFORE, last_start
 from healthgate import (
     TIME_SCALE,
     Facts,
@@ -84,7 +84,7 @@ def since_cycle(log: Log, page: Page | NoData, configuration: Facts | NoData, sc
     """Intervals since the last cycle of the cleanup; totals that fall contradict it."""
     started = tried_start(log, page)
     interval = _interval(log, configuration)
-    cycles = since(log, "cycle", started or 0.0)
+    cycles = log.since("cycle", started or 0.0)
     running = log.at - started if started is not None else float("inf")
     if not cycles:
         if running * scale < STOPPED_AFTER * interval:

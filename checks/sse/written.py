@@ -1,6 +1,6 @@
 """What the SSE service writes into its log, and what each line means (spec 5.9)."""
 
-from healthgate import Line, Log, NoData, Page
+from healthgate import Log, NoData, Page
 
 KINDS = {
     "cleanup": (
@@ -43,8 +43,3 @@ def last_start(log: Log, page: Page | NoData) -> float:
     if not validations:
         raise NoData("no start of the service stands in what could be read of the log")
     return max(line.at for line in validations)
-
-
-def since(log: Log, kind: str, moment: float) -> list[Line]:
-    """Return the lines of a kind written since `moment`, the oldest first."""
-    return sorted((line for line in log.lines(kind) if line.at >= moment), key=lambda line: line.at)

@@ -810,6 +810,11 @@ def test_half_a_second_is_not_multiplied_where_time_passes_faster():
     said(late, "sse.log.periodic_cycle", WARNING)
 
 
+def test_cycles_of_one_moment_are_read_in_the_order_they_stand_in():
+    after_a_stall = [*cycles(20.0, total=41), *cycles(20.0, total=40), *cycles(80.0, total=39)]
+    said(writing(cycle=after_a_stall), "sse.log.periodic_cycle", OK)
+
+
 def test_totals_that_fall_without_a_restart_are_a_contradiction():
     lines = [*cycles(20.0, total=40), *cycles(80.0, total=119)]
     said(writing(cycle=lines), "sse.log.periodic_cycle", WARNING, "the total fell from 119 to 40")

@@ -149,6 +149,10 @@ class Log:
         """Return the newest lines of a kind (at most 500), the newest first."""
         return [Line(at, groups) for at, groups in self.facts["kinds"][kind]["lines"]]
 
+    def since(self, kind: str, moment: float) -> list[Line]:
+        """Return those of `lines` written since `moment`, the oldest first and those of one moment as they stand."""
+        return sorted((line for line in reversed(self.lines(kind)) if line.at >= moment), key=lambda line: line.at)
+
     def within(self, kind: str, seconds: float) -> int:
         """Return how many lines of a kind are at most `seconds` old; NoData if the log cannot tell.
 
