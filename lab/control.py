@@ -271,7 +271,7 @@ class Control:
         while not await self.is_healthy():
             if asyncio.get_running_loop().time() > deadline:
                 return False
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(POLL_S * 2)
         return True
 
     def routes(self) -> Starlette:

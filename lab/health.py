@@ -31,7 +31,12 @@ class Health:
         )
 
     async def is_settled(self) -> bool:
-        """Whether everything is up, has been, and prices flow to Redis without loss or delay."""
+        """Whether everything is up, has been, and prices flow to Redis without loss or delay.
+
+        What takes longest after a start is asked for first: nobody is asked for anything in vain.
+        """
+        if not await self._is_scraped():
+            return False
         body = await self._read("market", "/api/debug/websocket-to-redis")
         flow, uptime = body.get("flow", {}), body.get("websocket_status", {}).get("uptime_percent", 0)
         flowing = flow.get("delivery_ratio_percent", 0) > 99.5 and flow.get("lag_ms_p95", 1000) < 80
@@ -39,7 +44,15 @@ class Health:
 
     async def is_up(self) -> bool:
         """Whether everything is up."""
-        return await self._market_is_up() and await self._manager_is_up() and await self._streams_are_up()
+        return (
+            await self._is_scraped()
+            and await self._manager_is_up()
+            and await self._streams_are_up()
+            and await self._market_is_up()
+        )
+
+    async def _is_scraped(self) -> bool:
+        return self._prometheus is None or await self._prometheus.scrapes()
 
     async def _market_is_up(self) -> bool:
         market = await self._read("market", "/api/debug/comprehensive")
@@ -56,8 +69,7 @@ class Health:
             well = all(body["status"] == "healthy" and body["metrics"]["activeConnections"] for body in instances)
         except KeyError:
             return False
-        scraped = self._prometheus is None or await self._prometheus.scrapes()
-        return well and canary.get("state") == "running" and scraped
+        return well and canary.get("state") == "running"
 
     async def _streams_are_up(self) -> bool:
         told = await self._read("sse", "/api/sse/monitoring")
