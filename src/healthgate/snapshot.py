@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ from healthgate.tally import Tally
 from healthgate.window import Sample as Reading
 
 SCHEMA = 1
+
+LINKS = 40
+"""Links to links that are followed."""
 
 
 class SnapshotError(Exception):
@@ -108,8 +112,15 @@ class Snapshot:
 def write_whole(path: Path, text: str) -> None:
     """Write `text` to `path` so that a reader never sees half of it; creates the folder. Raises OSError.
 
-    What is there and is no file (a terminal, /dev/null) is written to, never replaced.
+    What is there and is no file (a terminal, /dev/null) is written to, never replaced; nor are links, as that of
+    /dev/stdout to what this process has open.
     """
+    if (descriptor := _open_as(path)) is not None:
+        sys.stdout.flush()
+        with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as file:
+            file.write(text)
+        return
+    path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8")
         return
@@ -123,3 +134,15 @@ def write_whole(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _open_as(path: Path) -> int | None:
+    """Return the number under which this process has open what a path leads to, such as /dev/stdout; else None."""
+    for _ in range(LINKS):
+        folder = os.path.realpath(path.parent)
+        if folder in (os.path.realpath("/proc/self/fd"), "/dev/fd") and path.name.isdecimal():
+            return int(path.name)
+        if not path.is_symlink():
+            return None
+        path = folder / path.readlink()
+    return None

@@ -74,7 +74,7 @@ class System:
     deadline: Duration = Duration(10)
     body_limit: int = 8_000_000
     time_scale: ClassVar[float] = 1.0
-    """Seconds of production that pass in one second where it runs. No setting of a system: its profile has one for all."""
+    """Seconds of production that pass in one second where it runs: no setting, its profile has one for all systems."""
 
     def __init__(self, **settings: Any) -> None:
         for key, value in settings.items():

@@ -109,6 +109,42 @@ def test_devices_are_written_to_and_never_replaced(project: Project) -> None:
     assert "# TYPE healthgate_state gauge" in shown.out
 
 
+def test_a_link_to_what_is_printed_is_written_to_and_stays_when_that_goes_into_a_file(project: Project) -> None:
+    """As /dev/stdout is one: root would take it from everybody."""
+    link, printed = project.root / "stdout", project.root / "printed.txt"
+    link.symlink_to("/dev/stdout")
+    with printed.open("w") as out:
+        out.write("before\n")
+        out.flush()
+        subprocess.run(
+            project.command("checks", "--env", "works", "--metrics", "stdout"),
+            cwd=project.root,
+            env=project.variables({}),
+            stdout=out,
+            check=True,
+        )
+
+    text = printed.read_text()
+    assert text.startswith("before\n")
+    assert "# TYPE healthgate_state gauge" in text
+    assert "4 ok" in text
+    assert link.is_symlink()
+    assert not printed.is_symlink()
+    assert Path("/dev/stdout").is_symlink()
+
+
+def test_a_link_to_a_file_stays_one(project: Project) -> None:
+    link, page = project.root / "a.prom", project.root / "pages" / "of-today.prom"
+    page.parent.mkdir()
+    page.write_text("as it was")
+    link.symlink_to("pages/of-today.prom")
+    assert project.check("--metrics", "a.prom").code == 0
+
+    assert link.is_symlink()
+    assert "# TYPE healthgate_state gauge" in page.read_text()
+    assert [path.name for path in page.parent.iterdir()] == [page.name]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_rights(project: Project) -> None:
     folder = project.root / "locked"
