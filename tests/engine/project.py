@@ -11,6 +11,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+from tests.engine import warm
+
 PATIENCE = 90
 """Seconds a run may take on a loaded machine before a test gives it up."""
 
@@ -188,11 +190,15 @@ class Project:
         return self.write(f"environments/{name}.yaml", "\n".join(lines) + "\n")
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the command line of a run with the plugins that its arguments need: each costs start-up time."""
+        """Return the command line of a run."""
+        return [sys.executable, "-m", "pytest", *self.words(*arguments)]
+
+    def words(self, *arguments: str) -> list[str]:
+        """Return the arguments of a run with the plugins that it needs: each costs start-up time."""
         wanted = {"healthgate.plugin": True, "xdist.plugin": "-n" in arguments, "allure_pytest.plugin": False}
         wanted["allure_pytest.plugin"] = any(word.startswith("--alluredir") for word in arguments)
         plugins = [word for name, needed in wanted.items() if needed for word in ("-p", name)]
-        return [sys.executable, "-m", "pytest", *plugins, *arguments]
+        return [*plugins, *arguments]
 
     def variables(self, extra: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a run: this process's without what an outer pytest set in it."""
@@ -204,15 +210,8 @@ class Project:
         """Run pytest in the project (`within` a folder of it) and wait for its end."""
         results = self.root / within / "reports/results.json"
         results.unlink(missing_ok=True)
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.root / within,
-            env=self.variables(variables),
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode(), results)
+        done = warm.run(self.words(*arguments), self.root / within, self.variables(variables), PATIENCE)
+        return Outcome(done.code, done.out.decode(), done.err.decode(), results)
 
     def check(self, *arguments: str, env: str = "works", **variables: str) -> Outcome:
         """Run the checks against one environment."""

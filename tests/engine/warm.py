@@ -1,0 +1,130 @@
+"""Runs of pytest that need not import it first: each is a fork of a process that has. As `python -m pytest` otherwise.
+
+To import pytest takes a third of the time of a small run, and tests make many hundreds of them.
+"""
+
+import json
+import os
+import runpy
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a run ended (a negative code: by that signal) and what it wrote."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+def run(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], within_s: float) -> Done:
+    """Run pytest with these arguments and wait for its end; TimeoutExpired after so many seconds."""
+    pipes = [os.pipe(), os.pipe()]
+    with ThreadPoolExecutor(2) as readers, socket.socket(socket.AF_UNIX) as connection:
+        written = [readers.submit(_all_of, reading) for reading, _ in pipes]
+        connection.settimeout(within_s)
+        connection.connect(_server())
+        request = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}).encode()
+        writing = [end for _, end in pipes]
+        socket.send_fds(connection, [len(request).to_bytes(4)], writing)
+        for end in writing:
+            os.close(end)
+        connection.sendall(request)
+        with connection.makefile("r") as answer:
+            pid = int(answer.readline())
+            try:
+                code = int(answer.readline())
+            except TimeoutError:
+                os.kill(pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(list(arguments), within_s) from None
+        return Done(code, *(one.result() for one in written))
+
+
+def _all_of(descriptor: int) -> bytes:
+    with open(descriptor, "rb") as pipe:
+        return pipe.read()
+
+
+@cache
+def _server() -> str:
+    """Start the process that has pytest imported, and return the address at which it takes requests.
+
+    It ends with this one: it notices that its standard input is closed.
+    """
+    address = os.path.join(tempfile.mkdtemp(prefix="warm-"), "socket")  # noqa: PTH118 (as text, and short)
+    process = subprocess.Popen(
+        [sys.executable, __file__, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/"
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"listening\n"
+    _started.append(process)
+    return address
+
+
+_started: list["subprocess.Popen[bytes]"] = []
+
+
+def _serve(address: str) -> None:
+    import pytest  # noqa: F401 (this is what it is for)
+    import yaml  # noqa: F401
+
+    path = sys.path[1:]
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who answers for a run is nobody's concern
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address)
+        listening.listen(64)
+        print("listening", flush=True)
+        if not os.fork():
+            sys.stdin.read()  # until whoever started this is gone
+            shutil.rmtree(os.path.dirname(address))  # noqa: PTH120
+            os.kill(os.getppid(), signal.SIGKILL)
+            os._exit(0)
+        while True:
+            connection, _ = listening.accept()
+            if not os.fork():
+                break
+            connection.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    length, descriptors, *_ = socket.recv_fds(connection, 4, 2)
+    request = json.loads(connection.makefile("rb").read(int.from_bytes(length)))
+    if not (pid := os.fork()):
+        connection.close()
+        _become_pytest(request, descriptors, path)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    connection.sendall(f"{pid}\n".encode())
+    connection.sendall(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n".encode())
+    os._exit(0)
+
+
+def _become_pytest(request: dict[str, Any], descriptors: list[int], path: list[str]) -> None:
+    """Do as an interpreter does that is started with these arguments, in this folder, with these variables."""
+    with open(os.devnull) as nothing:  # noqa: PTH123
+        os.dup2(nothing.fileno(), 0)
+    for number, descriptor in enumerate(descriptors, 1):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    sys.path[:] = [request["cwd"], *path]
+    sys.argv = ["pytest", *request["arguments"]]
+    runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+    sys.exit()
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
