@@ -188,13 +188,18 @@ class _Watchdog:
         self._timer.cancel()
 
 
-def wait_until(condition: Callable[[], T], within_s: float, what: str, every_s: float = 0.05) -> T:
-    """Ask until the condition holds and return its value; fails, naming `what`, after `within_s` seconds."""
+def wait_until(condition: Callable[[], T], within_s: float, what: str, longest_pause_s: float = 0.25) -> T:
+    """Ask until the condition holds and return its value; fails, naming `what`, after `within_s` seconds.
+
+    Pauses between two questions grow: a lab that is asked all the time how it is has little time to get well.
+    """
     deadline = time.monotonic() + within_s
+    pause_s = 0.02
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {within_s:g} s (last: {value!r})")
-        time.sleep(every_s)
+        time.sleep(min(pause_s, longest_pause_s))
+        pause_s *= 1.3

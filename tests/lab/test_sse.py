@@ -852,8 +852,8 @@ def test_a_crowd_that_comes_and_goes_at_once_is_in_both_counts_at_any_time(lab: 
         ]
         for one in everybody:
             one.sendall(f"GET {STREAM} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-        wait_until(lambda: counted_alike(CLIENTS + crowd), 20, "all have come", every_s=0.0)
-    wait_until(lambda: counted_alike(CLIENTS), 20, "all have gone", every_s=0.0)
+        wait_until(lambda: counted_alike(CLIENTS + crowd), 20, "all have come", longest_pause_s=0.0)
+    wait_until(lambda: counted_alike(CLIENTS), 20, "all have gone", longest_pause_s=0.0)
 
 
 def test_a_service_that_starts_anew_finds_redis_in_line(lab: RunningLab) -> None:
