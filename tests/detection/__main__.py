@@ -6,8 +6,8 @@ import time
 
 from tests.detection.bench import carry_out
 from tests.detection.drawing import DRAWING, drawn
-from tests.detection.evidence import Evidence, gather
-from tests.detection.matrix import CELLS, trials
+from tests.detection.evidence import Evidence, gather, of_kind
+from tests.detection.matrix import CELLS, Round, together, trials
 from tests.detection.page import PAGE, written
 
 
@@ -30,7 +30,8 @@ def main() -> int:
 
 
 def _try(text: str) -> int:
-    found = carry_out([one for one in trials(CELLS) if any(text in check for check in one.checks)], told=_progress)
+    chosen = [one for one in trials(CELLS) if any(text in check for check in one.checks)]
+    found = of_kind(Round, carry_out(together(chosen), told=_progress))
     complaints = [words for one in found for check in one.checks if (words := one.complaint(check))]
     print(*(complaints or [f"{len(found)} injections, all as declared"]), sep="\n")
     return int(bool(complaints))

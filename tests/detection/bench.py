@@ -6,10 +6,11 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -69,6 +70,15 @@ class Look:
         """State by check, of those that are not ok."""
         return {check: state for check, state in self.states.items() if state is not State.OK}
 
+    def at(self, systems: Collection[str]) -> "Look":
+        """Return what it saw of some systems."""
+        return replace(self, states=of(systems, self.states))
+
+
+def of(systems: Collection[str], found: Mapping[str, T]) -> dict[str, T]:
+    """Return what was found of the checks of some systems."""
+    return {check: one for check, one in found.items() if check.partition(".")[0] in systems}
+
 
 def profile_text() -> str:
     """Return the lab's own profile for a lab that is already there, with the deadline left open."""
@@ -98,8 +108,8 @@ class Bench:
         self._usual = self._profile({})
         self.healing: Healing | None = None
 
-    def look(self, given: Given | None = None, known: Known | None = None) -> Look:
-        """Run every check once, as `healthgate run` would after runs that left what is `known`."""
+    def look(self, given: Given | None = None, known: Known | None = None, only: Collection[str] | None = None) -> Look:
+        """Run every check once, or `only` these, as `healthgate run` would after runs that left what is `known`."""
         run = Run(
             root=ROOT,
             folder=None,
@@ -112,7 +122,8 @@ class Bench:
             past=known or {},
         )
         systems = run.profiles[ENVIRONMENT].systems
-        selected = [check for check in CATALOGUE.checks.values() if left_out(check, systems) is None]
+        asked_for = CATALOGUE.checks.values() if only is None else [CATALOGUE.checks[name] for name in sorted(only)]
+        selected = [check for check in asked_for if left_out(check, systems) is None]
         run.observe({ENVIRONMENT: selected}, lambda *_: None)
         verdicts = {check.id: run.verdict(ENVIRONMENT, check.id) for check in selected}
         assert run.snapshot is not None
@@ -143,20 +154,43 @@ class Bench:
         within_s: float,
         given: Given | None = None,
         before: Callable[[], None] = lambda: None,
+        known: Known | None = None,
+        only: Collection[str] | None = None,
     ) -> Look:
         """Look until it is as wanted, or the time is up; return the last look. `before` is called before each.
 
-        What has to last goes on lasting from one look to the next, as it does from run to run.
+        Looks at every check, or `only` at these. What has to last goes on lasting from one look to the next, as it
+        does from run to run.
         """
         ends = time.monotonic() + within_s
-        known: Known = {}
+        known = {} if known is None else known
         for number in count():
             time.sleep(min(number * PAUSE_S, LONGEST_PAUSE_S))
             before()
-            look = self.look(given, known)
+            look = self.look(given, known, only)
             known = look.known
             if wanted(look) or time.monotonic() > ends:
                 break
+        return look
+
+    def come_to(self, expected: Mapping[str, State], within_s: float, given: Given | None = None) -> Look:
+        """Look until these checks are in these states and all others are ok, or the time is up; return the last look.
+
+        Until what a look at every check found is as expected, that alone is looked at: it is sooner done.
+        """
+        ends = time.monotonic() + within_s
+        look = self.look(given)
+        while look.not_ok != expected and time.monotonic() < ends:
+            wanted = {
+                name: expected.get(name, State.OK)
+                for name in {*look.not_ok, *expected}
+                if CATALOGUE.checks[name].attempts == 1
+            }
+            if not _as_told(wanted, look):
+                time.sleep(PAUSE_S)
+                as_wanted = partial(_as_told, wanted)
+                look = self.until(as_wanted, ends - time.monotonic(), given, known=look.known, only=wanted)
+            look = self.look(given, look.known)
         return look
 
     @contextmanager
@@ -173,7 +207,7 @@ class Bench:
 
     def recovered(self, within_s: float = HEALS_WITHIN_S) -> Look:
         """Look until every check is ok again; a lab that does not recover is reset for whoever comes next."""
-        look = self.until(lambda seen: not seen.not_ok, within_s)
+        look = self.come_to({}, within_s)
         if look.not_ok:
             self.lab.reset()
         return look
@@ -190,9 +224,13 @@ class Bench:
         self.healing = None
 
 
+def _as_told(states: Mapping[str, State], look: Look) -> bool:
+    return all(look.states[name] is state for name, state in states.items())
+
+
 def _left(verdicts: Mapping[str, Verdict], known: Known) -> Known:
-    """Return the numbers that were read of each of these checks, those of earlier looks first."""
-    found = {}
+    """Return the numbers that were read of each of these checks, those of earlier looks first; and what was known."""
+    found = dict(known)
     for name, verdict in verdicts.items():
         readings = [*verdict.samples, (verdict.observed_at, verdict.value)]
         numbers = [(at, value) for at, value in readings if at is not None and isinstance(value, int | float)]

@@ -13,7 +13,7 @@ import yaml
 from tests.detection.bench import CATALOGUE, Bench, carry_out
 from tests.detection.cell import PROFILE, Cell
 from tests.detection.edges import EDGES, Sighting, visits
-from tests.detection.matrix import CELLS, Round, by_check, trials
+from tests.detection.matrix import CELLS, Round, by_check, together, trials
 from tests.detection.mutation import Kept, Mutations, mutate
 from tests.detection.proof import Demonstrations, Proven
 from tests.detection.proofs import OF_THE_MANAGER, OF_THE_PLATFORM, OF_THE_STREAMS, PROOFS
@@ -110,7 +110,7 @@ def gather(told: Callable[[str], object] = lambda _: None) -> Evidence:
         Listing(),
         *(Play(scenario) for scenario in sorted(SCENARIOS.values(), key=lambda one: -one.shows_within_s)),
         *visits(EDGES),
-        *trials(CELLS),
+        *together(trials(CELLS)),
     ]
     with ThreadPoolExecutor(1) as aside:  # proofs mostly wait, and need a lab for themselves
         proven = aside.submit(carry_out, demonstrations, labs=1)

@@ -3,11 +3,15 @@
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from healthgate.state import State
 from tests.detection import gateway, market, sse, wsmanager
-from tests.detection.bench import CATALOGUE, HEALS_WITHIN_S, Bench, Healing, Look
+from tests.detection.bench import CATALOGUE, HEALS_WITHIN_S, Bench, Healing, Look, of
 from tests.detection.cell import ROLLUP, TRIPPED, Cell, Injection, among
+
+PARTS = (frozenset({"gateway", "market"}), frozenset({"wsmanager"}), frozenset({"sse"}))
+"""Systems that have nothing to do with those of another part: what is broken in one part is seen in no other."""
 
 CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS | wsmanager.CELLS | sse.CELLS
 
@@ -100,30 +104,78 @@ def _listed(found: Mapping[str, State], reasons: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Trial:
-    """A job: cause one injection, wait for what its cells expect of it, lift it.
-
-    That all is well again is seen by the next trial's look, which sees every check in which the two do not overlap.
-    """
+    """One injection, and what its cells expect of it."""
 
     injection: Injection
     checks: tuple[str, ...]
     expected: dict[str, State]
     shows_within_s: float
 
-    def __call__(self, bench: Bench) -> Round:
-        """Try it."""
+    @property
+    def part(self) -> frozenset[str]:
+        """The part of the platform it is about; ValueError where it is about several."""
+        systems = {check.partition(".")[0] for check in self.expected}
+        for part in PARTS:
+            if systems <= part:
+                return part
+        raise ValueError(f"{self.injection} is expected to be seen in {', '.join(sorted(systems))}")
+
+
+@dataclass(frozen=True)
+class Together:
+    """A job: cause one injection in each part of the platform, wait for what is expected of them, lift them.
+
+    Every check is looked at: in each part all have to be as the one injection there has it. That all is well again is
+    seen by the next look in which nothing overlaps with it.
+    """
+
+    trials: tuple[Trial, ...]
+
+    @property
+    def expected(self) -> dict[str, State]:
+        """What may not be ok, in all parts."""
+        return {check: state for one in self.trials for check, state in one.expected.items()}
+
+    def __call__(self, bench: Bench) -> list[Round]:
+        """Try them."""
         began = time.monotonic()
-        if bench.healing is not None and bench.healing.checks & set(self.expected):
+        expected = self.expected
+        if bench.healing is not None and bench.healing.checks & set(expected):
             bench.settle()
-        within_s = self.shows_within_s + (HEALS_WITHIN_S if bench.healing is not None else 0.0)
-        with bench.suffering(self.injection):
-            during = bench.until(lambda look: look.not_ok == self.expected, within_s, self.injection.given)
-        found = Round(self.injection, list(self.checks), self.expected, during, time.monotonic() - began)
-        if found.exact:
-            bench.show_healed(during, self.expected)
+        within_s = max(one.shows_within_s for one in self.trials)
+        within_s += HEALS_WITHIN_S if bench.healing is not None else 0.0
+        faults = tuple(fault for one in self.trials for fault in one.injection.faults)
+        given = {name: value for one in self.trials for name, value in one.injection.given.items()}
+        with bench.suffering(Injection(faults)):
+            during = bench.come_to(expected, within_s, given)
+        took_s = time.monotonic() - began
+        seen = [(systems, self._round(one, during.at(systems), took_s)) for one, systems in self._parts()]
+
+        def see_healed(look: Look, meanwhile: Mapping[str, State]) -> None:
+            for systems, one in seen:
+                one.see_healed(look.at(systems), of(systems, meanwhile))
+
+        if during.not_ok == expected:
+            bench.show_healed(during, expected)
         bench.settle()
-        bench.healing = Healing(frozenset(self.expected), found.see_healed)
-        return found
+        bench.healing = Healing(frozenset(expected), see_healed)
+        return [one for _, one in seen]
+
+    def _parts(self) -> list[tuple[Trial, frozenset[str]]]:
+        """Return each trial with the systems in which whatever is wrong is laid at its door; the first has the rest."""
+        rest = frozenset().union(*PARTS) - frozenset().union(*(one.part for one in self.trials))
+        return [(one, one.part | (frozenset() if number else rest)) for number, one in enumerate(self.trials)]
+
+    def _round(self, one: Trial, during: Look, took_s: float) -> Round:
+        return Round(one.injection, list(one.checks), one.expected, during, took_s)
+
+
+def together(several: Iterable[Trial]) -> list[Together]:
+    """Return jobs that try these: in each at most one of a part, those that take long with others that do."""
+    by_part: dict[frozenset[str], list[Trial]] = {part: [] for part in PARTS}
+    for one in sorted(several, key=lambda trial: -trial.shows_within_s):
+        by_part[one.part].append(one)
+    return [Together(tuple(filter(None, some))) for some in zip_longest(*by_part.values())]
 
 
 def trials(cells: Mapping[str, Cell]) -> list[Trial]:

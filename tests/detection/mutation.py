@@ -113,7 +113,7 @@ CONTINUOUS = frozenset({"%", "ms", "s", "MB", "points", "messages/s", "bps"})
 
 @dataclass(frozen=True)
 class Kept:
-    """What one run saw, and the states that were declared of it; checks that are not named had to be ok."""
+    """What one run saw of some checks, and the states that were declared of them; all others of these had to be ok."""
 
     look: Look
     expected: Mapping[str, State]
@@ -121,6 +121,8 @@ class Kept:
 
     def declared(self, check: str) -> State | None:
         """Return the state declared of a check, or None if nothing was."""
+        if check not in self.look.states:
+            return None
         return self.expected.get(check, State.OK if self.all_others_ok else None)
 
 

@@ -26,8 +26,10 @@ INTRODUCTION = """\
 
 A green check is worth what its ability to turn red is worth. Each of them has a fault here that is really caused in
 a running lab: healthy, fault, healthy again. A fault is exact: every check that is not named beside it stays `ok`,
-and what is named beside it follows by logic, since it is another view of the same fact. This page is what was seen;
-`python -m tests.detection --write` sees it anew, and a test fails if it says anything else.
+and what is named beside it follows by logic, since it is another view of the same fact. Parts that have nothing to do
+with each other (the gateway with the market service, the WebSocket manager, the event streams) suffer one fault each at
+a time. This page is what was seen; `python -m tests.detection --write` sees it anew, and a test fails if it says
+anything else.
 """
 
 LAYERS = """\

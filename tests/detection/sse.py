@@ -130,7 +130,7 @@ CELLS: dict[str, Cell] = {
     "sse.connections.count": cell(
         fault("F.sse.ghosts", kind="active", count=1000), turns=WARNING, collateral=DEGRADED, shows_within_s=40
     ),
-    "sse.connections.partition": cell(shifted("/cleanup_stats/active", -9), turns=WARNING, why=ONE_VIEW),
+    "sse.connections.partition": cell(shifted("/cleanup_stats/active", -5), turns=WARNING, why=ONE_VIEW),
     "sse.connections.age_order": cell(
         fault("F.sse.figure", pointer="/cleanup_stats/long_lived", value=1),
         turns=WARNING,

@@ -7,7 +7,7 @@ from tests.detection.cell import PROFILE
 from tests.detection.drawing import DRAWING, drawn
 from tests.detection.edges import EDGES
 from tests.detection.evidence import ROWS, Evidence, instances
-from tests.detection.matrix import CELLS, misnamed, trials, undeclared
+from tests.detection.matrix import CELLS, PARTS, misnamed, trials, undeclared
 from tests.detection.page import PAGE, written
 from tests.detection.proofs import PROOFS
 
@@ -19,6 +19,10 @@ def test_every_check_has_a_fault() -> None:
 def test_every_declaration_names_checks_that_there_are() -> None:
     assert sorted(misnamed(CELLS)) == []
     assert sorted(name for edge in EDGES for name in edge.expected if name not in CATALOGUE.checks) == []
+
+
+def test_every_system_is_of_one_part_of_the_platform() -> None:
+    assert sorted(system for part in PARTS for system in part) == sorted(CATALOGUE.systems)
 
 
 def test_checks_with_the_same_fault_expect_the_same_of_it() -> None:

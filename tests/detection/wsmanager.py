@@ -151,10 +151,12 @@ CELLS: dict[str, Cell] = {
     ),
     "wsmanager.prom.target": cell(
         fault("F.mp.target_drop", job="cryptrade-ws-metrics"),
+        fault("F.wsm.staging", error_percent=0),
         turns=CRITICAL,
         collateral=firing("WSManagerServiceDown"),
         blocked=quiet(*OF_PRODUCTION, "WSManagerCanaryRollback"),
-        why="that nothing is scraped is what the alert fires for as well",
+        why="that nothing is scraped is what the alert fires for as well; clients come, so that a run has streams to"
+        " count where Prometheus has none",
     ),
     **{
         f"wsmanager.prom.rules_loaded[{name}]": cell(
