@@ -9,9 +9,9 @@ from tests.lab_process import RunningLab
 
 TOGETHER = {
     "tests/detection/": "the detection matrix",
-    "tests/end_to_end/": "a running lab",
     "tests/lab/": "a running lab",
-    "tests/workflows/": "a running lab",
+    "tests/end_to_end/": "runs against a lab",
+    "tests/workflows/": "runs against a lab",
 }
 """What the tests in some folders share: one worker does them all, one after the other."""
 

@@ -73,7 +73,8 @@ BLOCKING = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_turns_exactly_its_own_checks_red_and_heals(lab: RunningLab, suite: Suite, name: str) -> None:
+def test_a_fault_turns_exactly_its_own_checks_red(lab: RunningLab, suite: Suite, name: str) -> None:
+    """The one before has healed, or more would be red than is expected."""
     (fault, parameters), expected, code = FAULTS[name]
     handle = lab.fault(fault, **parameters)
     seen = suite.until(lambda run: without_rollup(run.not_ok) == expected and run.code == code)
@@ -83,6 +84,14 @@ def test_a_fault_turns_exactly_its_own_checks_red_and_heals(lab: RunningLab, sui
     assert seen.results["run"]["executed"] == seen.results["run"]["selected"] == len(seen.states)
     assert "Traceback" not in seen.output
     lab.heal(handle)
+
+
+def test_all_is_well_again_once_faults_are_lifted(lab: RunningLab, suite: Suite) -> None:
+    faults = [FAULTS[name][0] for name in ("gateway down", "client stream says nothing")]
+    handles = [lab.fault(fault, **parameters) for fault, parameters in faults]
+    assert suite.until(lambda run: run.code == 1).code == 1
+    for handle in handles:
+        lab.heal(handle)
     healed = suite.until(lambda run: run.code == 0)
     assert (healed.code, healed.not_ok) == (0, {}), healed.output
 
