@@ -38,8 +38,14 @@ def shared(nodeid: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests that share something follow each other."""
-    places = {name: place for place, name in enumerate(dict.fromkeys(shared(item.nodeid) for item in items))}
+    """Let tests that share something follow each other: the matrix first, other labs last.
+
+    So the matrix, with three labs of its own, has beside it what needs none.
+    """
+    names = list(dict.fromkeys(shared(item.nodeid) for item in items))
+    labs = list(dict.fromkeys(TOGETHER.values()))
+    names.sort(key=lambda name: labs.index(name) * 2 if name in labs else 1)
+    places = {name: place for place, name in enumerate(names)}
     items.sort(key=lambda item: places[shared(item.nodeid)])
 
 
@@ -54,7 +60,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give all tests that share something to one worker."""
+    """Give all tests that share something to one worker, in the order they are in."""
     if config.getoption("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -63,4 +69,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return shared(nodeid)
 
+    config.option.loadscopereorder = False
     return ByWhatIsShared(config, log)
