@@ -74,14 +74,15 @@ def address(world: World) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def net_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the browser writes down, at its end, everything its network stack did."""
     return tmp_path_factory.mktemp("browser") / "net.json"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(net_log: Path) -> Iterator[Any]:
+    """While there is one its event loop runs in this thread, and nobody else's can."""
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}: apt-get install chromium")
     from playwright.sync_api import sync_playwright
