@@ -95,7 +95,7 @@ def test_an_idle_lab_leaves_most_of_a_core_alone(running_lab: RunningLab) -> Non
         return sum(sum(process.cpu_times()[:2]) for process in processes)
 
     before, writes = spent(), _writes(running_lab)
-    wait_until(lambda: _writes(running_lab) > writes + 450, 20, "three seconds of prices", every_s=0.5)
+    wait_until(lambda: _writes(running_lab) > writes + 450, 20, "three seconds of prices")
     assert spent() - before < 1.5
 
 
