@@ -13,6 +13,9 @@ from tests.detection.cell import ROLLUP, TRIPPED, Cell, Injection, among
 PARTS = (frozenset({"gateway", "market"}), frozenset({"wsmanager"}), frozenset({"sse"}))
 """Systems that have nothing to do with those of another part: what is broken in one part is seen in no other."""
 
+TIMES = 2
+"""How often injections are tried at most."""
+
 CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS | wsmanager.CELLS | sse.CELLS
 
 
@@ -126,7 +129,8 @@ class Together:
     """A job: cause one injection in each part of the platform, wait for what is expected of them, lift them.
 
     Every check is looked at: in each part all have to be as the one injection there has it. That all is well again is
-    seen by the next look in which nothing overlaps with it.
+    seen by the next look in which nothing overlaps with it. Where nothing is seen but what is expected, and not all of
+    that, a busy machine has missed what passes, and it is tried again.
     """
 
     trials: tuple[Trial, ...]
@@ -146,8 +150,13 @@ class Together:
         within_s += HEALS_WITHIN_S if bench.healing is not None else 0.0
         faults = tuple(fault for one in self.trials for fault in one.injection.faults)
         given = {name: value for one in self.trials for name, value in one.injection.given.items()}
-        with bench.suffering(Injection(faults)):
-            during = bench.come_to(expected, within_s, given)
+        for number in range(1, TIMES + 1):
+            with bench.suffering(Injection(faults)):
+                during = bench.come_to(expected, within_s, given)
+            is_too_late = during.not_ok != expected and during.not_ok.items() <= expected.items()
+            if not is_too_late or number == TIMES:
+                break
+            bench.show_healed(bench.recovered(), {})
         took_s = time.monotonic() - began
         seen = [(systems, self._round(one, during.at(systems), took_s)) for one, systems in self._parts()]
 
