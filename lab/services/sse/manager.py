@@ -223,13 +223,14 @@ class Manager:
                     await asyncio.sleep(self.slow_ms[-1] / 1000)
                 if failing is not None and failing.share.picks_next():
                     raise ConnectionError("Redis refused the connection")
-                async with self._one_change_at_a_time:
-                    for connection in self._stale()[:batch]:
-                        if self._is_closed(connection):
-                            cleaned.append(self.connections.pop(connection.id))
-                        else:
-                            failed += 1
-                    await self.counters.remove(cleaned)
+                if self._stale():  # else there is nothing for which to wait for a turn
+                    async with self._one_change_at_a_time:
+                        for connection in self._stale()[:batch]:
+                            if self._is_closed(connection):
+                                cleaned.append(self.connections.pop(connection.id))
+                            else:
+                                failed += 1
+                        await self.counters.remove(cleaned)
             except (OSError, ReplyError) as error:
                 self._durations_ms.append(1000 * (time.perf_counter() - began))
                 self._count(errors=1, cleaned=len(cleaned), failed=failed)
