@@ -78,7 +78,8 @@ class Cell:
 
     `collateral` is what follows by logic: other views of the same fact. `rollup` is what the summary then says.
     `blocked` are patterns of the checks that rest on one that trips. `why` says why nothing more real than a
-    report or an answer is altered, where that is so, or what else a reader should know.
+    report or an answer is altered, where that is so, or what else a reader should know. What `passes` is seen for a
+    short time only, and is lost in a look that waits for something else.
     """
 
     injection: Injection
@@ -88,6 +89,7 @@ class Cell:
     blocked: tuple[str, ...] = ()
     why: str = ""
     shows_within_s: float = SHOWS_WITHIN_S
+    passes: bool = False
 
     def expected(self, check_id: str, known: Collection[str]) -> dict[str, State]:
         """Return the state of every check that may not be ok, by id."""
@@ -107,9 +109,12 @@ def cell(
     blocked: Iterable[str] = (),
     why: str = "",
     shows_within_s: float = SHOWS_WITHIN_S,
+    passes: bool = False,
 ) -> Cell:
     """Return a cell: these faults together turn the check to a state, within so many seconds."""
-    return Cell(Injection(faults, given or {}), turns, collateral or {}, rollup, tuple(blocked), why, shows_within_s)
+    return Cell(
+        Injection(faults, given or {}), turns, collateral or {}, rollup, tuple(blocked), why, shows_within_s, passes
+    )
 
 
 def matches(pattern: str, name: str) -> bool:

@@ -113,6 +113,7 @@ class Trial:
     checks: tuple[str, ...]
     expected: dict[str, State]
     shows_within_s: float
+    passes: bool = False
 
     @property
     def part(self) -> frozenset[str]:
@@ -180,11 +181,17 @@ class Together:
 
 
 def together(several: Iterable[Trial]) -> list[Together]:
-    """Return jobs that try these: in each at most one of a part, those that take long with others that do."""
+    """Return jobs that try these: in each at most one of a part, those that take long with others that do.
+
+    What passes is tried alone.
+    """
+    several = list(several)
+    alone = [Together((one,)) for one in several if one.passes]
     by_part: dict[frozenset[str], list[Trial]] = {part: [] for part in PARTS}
     for one in sorted(several, key=lambda trial: -trial.shows_within_s):
-        by_part[one.part].append(one)
-    return [Together(tuple(filter(None, some))) for some in zip_longest(*by_part.values())]
+        if not one.passes:
+            by_part[one.part].append(one)
+    return [*alone, *(Together(tuple(filter(None, some))) for some in zip_longest(*by_part.values()))]
 
 
 def trials(cells: Mapping[str, Cell]) -> list[Trial]:
@@ -199,7 +206,7 @@ def trials(cells: Mapping[str, Cell]) -> list[Trial]:
             }
             raise ValueError(f"{check} and {same.checks[0]} expect different things of the same fault: {differing}")
         checks = (*same.checks, check) if same else (check,)
-        found[cell.injection.key] = Trial(cell.injection, checks, expected, cell.shows_within_s)
+        found[cell.injection.key] = Trial(cell.injection, checks, expected, cell.shows_within_s, cell.passes)
     return list(found.values())
 
 
