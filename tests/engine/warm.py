@@ -31,16 +31,18 @@ class Done:
 
 def run(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], within_s: float) -> Done:
     """Run pytest with these arguments and wait for its end; TimeoutExpired after so many seconds."""
-    pipes = [os.pipe(), os.pipe()]
+    request = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}).encode()
     with ThreadPoolExecutor(2) as readers, socket.socket(socket.AF_UNIX) as connection:
-        written = [readers.submit(_all_of, reading) for reading, _ in pipes]
         connection.settimeout(within_s)
         connection.connect(_server())
-        request = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}).encode()
+        pipes = [os.pipe(), os.pipe()]
         writing = [end for _, end in pipes]
-        socket.send_fds(connection, [len(request).to_bytes(4)], writing)
-        for end in writing:
-            os.close(end)
+        try:
+            socket.send_fds(connection, [len(request).to_bytes(4)], writing)
+        finally:
+            for end in writing:
+                os.close(end)
+        written = [readers.submit(_all_of, reading) for reading, _ in pipes]
         connection.sendall(request)
         with connection.makefile("r") as answer:
             pid = int(answer.readline())
