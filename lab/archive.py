@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, Literal
 
@@ -29,26 +29,31 @@ def installed_on(moment: float) -> str:
 
 
 def write(folder: Path, moment: float, rng: random.Random) -> None:
-    """Write the rotated and archived logs of the days before `moment` (seconds since 1970)."""
+    """Write the logs rotated and archived before `moment` (seconds since 1970).
+
+    A file is closed every 24 hours, counted from the oldest, so that the age of each is the same whatever time of day
+    the lab starts at.
+    """
     for kind, age_s in OLDEST_AGE_S.items():
-        first_end = moment - age_s
-        day = _day(first_end)
         lines = WRITERS[kind](rng)
-        while day < _day(moment):
-            begin = datetime.combine(day, time(), UTC).timestamp()
-            # The oldest file ends where the span that is kept begins, the others with their day.
-            end = first_end if day == _day(first_end) else begin + DAY_S - 1
-            step = (end - begin) / LINES[kind]
-            text = "".join(f"{iso(begin + step * number)} {next(lines)}\n" for number in range(1, LINES[kind] + 1))
-            path = folder / NAMES[kind].format(day=day.isoformat())
+        step = DAY_S / LINES[kind]
+        for end in (moment - days * DAY_S for days in _days_back(age_s)):
+            text = "".join(f"{iso(end - step * back)} {next(lines)}\n" for back in reversed(range(LINES[kind])))
+            path = folder / NAMES[kind].format(day=_day(end).isoformat())
             path.write_text(text, "utf-8")
             os.utime(path, (end, end))
-            day += timedelta(days=1)
 
 
 def files(folder: Path, kind: Kind, older_than: float) -> list[Path]:
     """Files of one kind last written before `older_than` (seconds since 1970)."""
     return [path for path in sorted(folder.glob(PATTERNS[kind])) if path.stat().st_mtime < older_than]
+
+
+def _days_back(oldest_s: float) -> Iterator[float]:
+    days = oldest_s / DAY_S
+    while days > 0:
+        yield days
+        days -= 1
 
 
 def _day(moment: float) -> date:
