@@ -1,8 +1,9 @@
 """Runs of pytest that need not import it first: each is a fork of a process that has. As `python -m pytest` otherwise.
 
-To import pytest takes a third of the time of a small run, and tests make many hundreds of them.
+To import what every run needs takes two thirds of the time of a small one, and tests make many hundreds of them.
 """
 
+import gc
 import json
 import os
 import runpy
@@ -79,9 +80,17 @@ _started: list["subprocess.Popen[bytes]"] = []
 
 
 def _serve(address: str) -> None:
-    import pytest  # noqa: F401 (this is what it is for)
-    import yaml  # noqa: F401
+    # This is what it is for: what every run imports, and nothing that only some do.
+    import http.client  # noqa: F401
+    import pdb  # noqa: F401
+    import ssl  # noqa: F401
+    import unittest  # noqa: F401
 
+    import pytest  # noqa: F401
+
+    import healthgate.session  # noqa: F401
+
+    gc.freeze()  # what is here lasts, and need not be gone through in every run
     path = sys.path[1:]
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who answers for a run is nobody's concern
     with socket.socket(socket.AF_UNIX) as listening:
