@@ -1,5 +1,6 @@
 """What all tests share: one running lab a worker, for as long as it is needed, and which worker does what."""
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,10 @@ TOGETHER = {
 """What the tests in some folders share: one worker does them all, one after the other."""
 
 LABS = pytest.StashKey[list[RunningLab]]()
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what is to run in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
