@@ -4,6 +4,7 @@ from checks.findings import Findings
 from checks.sse import METRICS, MONITORING, SERVER
 from checks.sse.failures import CLEANUPS, ERRORS, failing, share
 from checks.sse.indicators import MADE_OF
+from checks.typed import typed
 from healthgate import (
     Answer,
     Facts,
@@ -82,10 +83,7 @@ def declared(name: str, kind: str) -> Source:
 
     @measure(METRICS)
     def there(page: Page) -> Measured:
-        if name not in page.names:
-            return Measured(False, f"{name} is missing")
-        found = page.kind(name)
-        return Measured(found == kind, kind if found == kind else f"{name} is {found}, not {kind}")
+        return typed(page, name, kind)
 
     return there
 

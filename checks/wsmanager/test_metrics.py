@@ -1,6 +1,7 @@
 """Can the metrics page be believed: is it whole, are the metrics there, do they agree with each other?"""
 
 from checks.findings import Findings
+from checks.typed import typed
 from checks.wsmanager import ACTIVE, CLEANED, CREATED, HIGH_WATER, JSON, METRICS, PRODUCTION, RETRIES
 from healthgate import (
     Answer,
@@ -51,15 +52,13 @@ def declared(name: str, kind: str) -> Source:
 
     @measure(METRICS)
     def there(page: Page) -> Measured:
-        if name not in page.names:
-            return Measured(False, f"{name} is missing")
-        found = page.kind(name)
-        if found != kind:
-            return Measured(False, f"{name} is {found}, not {kind}")
+        found = typed(page, name, kind)
+        if not found.value:
+            return found
         environments = {sample.labels.get("environment", "") for sample in page.series(name)}
         if PRODUCTION not in environments:
             return Measured(False, f"{name} is of environment {', '.join(sorted(environments))!r}, not of {PRODUCTION}")
-        return Measured(True, kind)
+        return found
 
     return there
 
