@@ -2,7 +2,6 @@
 
 import pickle
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -103,27 +102,22 @@ class Listing:
 
 def gather(told: Callable[[str], object] = lambda _: None) -> Evidence:
     """Cause everything that is declared in running labs, the longest first, and return what was seen."""
-    demonstrations: list[Callable[[Bench], Any]] = [
-        Demonstrations(proofs) for proofs in (OF_THE_PLATFORM, OF_THE_MANAGER, OF_THE_STREAMS)
-    ]
-    others: list[Callable[[Bench], Any]] = [
+    jobs: list[Callable[[Bench], Any]] = [
+        *(Demonstrations(proofs) for proofs in (OF_THE_PLATFORM, OF_THE_MANAGER, OF_THE_STREAMS)),
         Listing(),
         *(Play(scenario) for scenario in sorted(SCENARIOS.values(), key=lambda one: -one.shows_within_s)),
         *visits(EDGES),
         *together(trials(CELLS)),
     ]
-    with ThreadPoolExecutor(1) as aside:  # proofs mostly wait, and need a lab for themselves
-        proven = aside.submit(carry_out, demonstrations, labs=1)
-        done = carry_out(others, told=told)
-        demonstrated = proven.result()
+    done = carry_out(jobs, told=told)
     rounds, sightings = of_kind(Round, done), sorted(of_kind(Sighting, done), key=lambda one: EDGES.index(one.edge))
     return Evidence(
         rounds,
         sightings,
         of_kind(Played, done),
-        of_kind(Proven, demonstrated),
+        of_kind(Proven, done),
         mutate(kept(rounds, sightings)),
-        done[0],
+        next(one for one in done if isinstance(one, dict)),
     )
 
 
