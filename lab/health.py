@@ -40,16 +40,14 @@ class Health:
         body = await self._read("market", "/api/debug/websocket-to-redis")
         flow, uptime = body.get("flow", {}), body.get("websocket_status", {}).get("uptime_percent", 0)
         flowing = flow.get("delivery_ratio_percent", 0) > 99.5 and flow.get("lag_ms_p95", 1000) < 80
-        return flowing and uptime > 99.5 and await self.is_up()
+        return flowing and uptime > 99.5 and await self._services_are_up()
 
     async def is_up(self) -> bool:
         """Whether everything is up."""
-        return (
-            await self._is_scraped()
-            and await self._manager_is_up()
-            and await self._streams_are_up()
-            and await self._market_is_up()
-        )
+        return await self._is_scraped() and await self._services_are_up()
+
+    async def _services_are_up(self) -> bool:
+        return await self._manager_is_up() and await self._streams_are_up() and await self._market_is_up()
 
     async def _is_scraped(self) -> bool:
         return self._prometheus is None or await self._prometheus.scrapes()
