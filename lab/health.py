@@ -81,7 +81,7 @@ class Health:
         except KeyError:
             return False
         is_published = latest["received_at"] > iso(now() - PUBLISHED_WITHIN_S) and abs(latest["value"] - here) <= 2
-        return well and is_published and here == in_redis and here >= self._listeners
+        return bool(well and is_published and here == in_redis and here >= self._listeners)
 
     async def _read(self, service: str, path: str) -> Body:
         try:

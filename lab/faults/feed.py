@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lab.faults.catalogue import Fault, Values, choice, number, symbols, text, truth, whole
+from lab.faults.lasting import during
 from lab.universe import CLIENT_STREAM_SAMPLE, SYMBOLS
 
 if TYPE_CHECKING:
@@ -59,15 +60,6 @@ def chosen_symbols(count: int, origin: str) -> list[str]:
     return order[:count]
 
 
-@contextmanager
-def _appended(items: list[Any], item: Any) -> Iterator[None]:
-    items.append(item)
-    try:
-        yield
-    finally:
-        items.remove(item)
-
-
 @FEED.on("feed")
 @asynccontextmanager
 async def feed_changed(feed: "Feed", **values: Any) -> AsyncIterator[None]:
@@ -83,9 +75,9 @@ def _change(feed: "Feed", values: dict[str, Any]) -> Any:
         case "stop":
             return feed.stop("all", values["age_s"])
         case "garble":
-            return _appended(feed.garbling, Garbling(values["percent"], values["to"], feed.rng))
+            return during(feed.garbling, Garbling(values["percent"], values["to"], feed.rng))
         case "throttle":
-            return _appended(feed.rates, values["rate"])
+            return during(feed.rates, values["rate"])
         case _:
             stopped = values["symbols"] or chosen_symbols(values["count"], values["from_"])
             rate = TICKS_PER_SECOND
@@ -93,7 +85,7 @@ def _change(feed: "Feed", values: dict[str, Any]) -> Any:
                 rate *= 1 - len(stopped) / len(SYMBOLS)
             return _both(
                 feed.silence(frozenset(stopped), values["age_s"]),
-                _appended(feed.rates, rate) if not values["keep_total_rate"] else None,
+                during(feed.rates, rate) if not values["keep_total_rate"] else None,
             )
 
 
@@ -116,7 +108,7 @@ async def errors_not_logged(market: "Market", *, op: str, log: bool) -> AsyncIte
     if log:
         yield
         return
-    with _appended(market.traffic.log_errors, object()):
+    with during(market.traffic.log_errors, object()):
         yield
 
 
@@ -149,5 +141,5 @@ async def outside_callers_refused(feed: "Feed", *, step: str) -> AsyncIterator[N
         finally:
             await feed.door.admit(reason)
         return
-    with _appended(feed.turning_away if step == "handshake" else feed.deaf_to_pings, reason):
+    with during(feed.turning_away if step == "handshake" else feed.deaf_to_pings, reason):
         yield

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lab.faults.catalogue import Fault, choice, number, truth, whole
+from lab.faults.lasting import during
 
 if TYPE_CHECKING:
     from lab.services.gateway import Gateway
@@ -24,11 +25,8 @@ def _opened(gateway: "Gateway", path: str, kind: str, which: str | None) -> Iter
     from lab.services.gateway import Opening  # noqa: PLC0415 - the catalogue loads without it
 
     opening = Opening(path, kind, which)
-    gateway.guard.openings.append(opening)
-    try:
+    with during(gateway.guard.openings, opening):
         yield
-    finally:
-        gateway.guard.openings.remove(opening)
 
 
 AUTH_OFF = Fault(
@@ -124,11 +122,8 @@ async def view_biased(
             )
 
     bias = (change, summary_follows)
-    gateway.biases.append(bias)
-    try:
+    with during(gateway.biases, bias):
         yield
-    finally:
-        gateway.biases.remove(bias)
 
 
 DEADLINE = Fault(
@@ -168,16 +163,6 @@ async def deadline_moved(gateway: "Gateway", *, ms: int) -> AsyncIterator[None]:
         gateway.upstream.timeout_s = usual
 
 
-@contextmanager
-def _marked(marks: list[object]) -> Iterator[None]:
-    mark = object()
-    marks.append(mark)
-    try:
-        yield
-    finally:
-        marks.remove(mark)
-
-
 MASK = Fault(
     "F.gw.mask_upstream",
     "behaviour",
@@ -189,7 +174,7 @@ MASK = Fault(
 @asynccontextmanager
 async def outage_masked(gateway: "Gateway") -> AsyncIterator[None]:
     """Invent data."""
-    with _marked(gateway.masked):
+    with during(gateway.masked, object()):
         yield
 
 
@@ -200,5 +185,5 @@ LOG_OFF = Fault("F.gw.log_off", "behaviour", "Stop writing the request log.")
 @asynccontextmanager
 async def log_off(gateway: "Gateway") -> AsyncIterator[None]:
     """Log no requests."""
-    with _marked(gateway.log_off):
+    with during(gateway.log_off, object()):
         yield

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.clock import now_ms
 from lab.faults.catalogue import BadParametersError, Fault, choice, number, symbols, truth
+from lab.faults.lasting import during
 from lab.universe import SYMBOLS, redis_key
 
 if TYPE_CHECKING:
@@ -36,11 +37,8 @@ async def writes_lost(market: "Market", *, percent: float, symbols: list[str]) -
     from lab.services.market.prices import Loss  # noqa: PLC0415 - the catalogue loads without it
 
     loss = Loss(percent, frozenset(symbols))
-    market.writer.losses.append(loss)
-    try:
+    with during(market.writer.losses, loss):
         yield
-    finally:
-        market.writer.losses.remove(loss)
 
 
 STUCK = Fault(
@@ -65,11 +63,8 @@ async def price_held(
 ) -> AsyncIterator[None]:
     """Hold the price while the symbol ticks on."""
     held = frozenset(symbols) if keep_price else frozenset()
-    feed.held.append(held)
-    try:
+    with during(feed.held, held):
         yield
-    finally:
-        feed.held.remove(held)
 
 
 @STUCK.on("market")
@@ -301,8 +296,5 @@ MUTE = Fault(
 async def clients_not_told(market: "Market", *, symbols: list[str]) -> AsyncIterator[None]:
     """Leave the symbols out of the client stream."""
     muted = frozenset(symbols)
-    market.streams.muted.append(muted)
-    try:
+    with during(market.streams.muted, muted):
         yield
-    finally:
-        market.streams.muted.remove(muted)

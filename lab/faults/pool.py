@@ -7,6 +7,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from lab.faults.catalogue import Fault, Values, choice, number, whole
+from lab.faults.lasting import during
 from lab.services.market.pool import Delay
 
 if TYPE_CHECKING:
@@ -89,11 +90,8 @@ async def pool_figure_off(market: "Market", *, formula: str) -> AsyncIterator[No
     def change(body: dict[str, Any]) -> None:
         body[BIASED[formula]] = BIASES[formula]
 
-    market.diagnostics.reported.connection_pool.append(change)
-    try:
+    with during(market.diagnostics.reported.connection_pool, change):
         yield
-    finally:
-        market.diagnostics.reported.connection_pool.remove(change)
 
 
 TESTS = Fault(
@@ -119,11 +117,8 @@ async def tests_failing(market: "Market", *, fail: int, nodata: int) -> AsyncIte
         for test in body["connection_tests"][fail : fail + nodata]:
             test["data_found"] = False
 
-    market.diagnostics.reported.connection_pool.append(change)
-    try:
+    with during(market.diagnostics.reported.connection_pool, change):
         yield
-    finally:
-        market.diagnostics.reported.connection_pool.remove(change)
 
 
 LATENCY = Fault(
@@ -147,8 +142,5 @@ LATENCY = Fault(
 async def redis_slow(market: "Market", *, scope: str, ms: float) -> AsyncIterator[None]:
     """Delay answers of Redis for one kind of use or for all."""
     delay = Delay(scope, ms)
-    market.pool.delays.append(delay)
-    try:
+    with during(market.pool.delays, delay):
         yield
-    finally:
-        market.pool.delays.remove(delay)

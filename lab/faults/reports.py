@@ -1,25 +1,17 @@
 """Figures the market service reports wrongly in every view while the real thing is well."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from lab.faults.catalogue import Fault, Values, choice, number, truth, whole, words
+from lab.faults.lasting import during
 from lab.settings import NODES
 
 if TYPE_CHECKING:
     from lab.services.market.service import Market
 
 Body = dict[str, Any]
-
-
-@contextmanager
-def _altered(changes: list[Callable[[Body], None]], change: Callable[[Body], None]) -> Iterator[None]:
-    changes.append(change)
-    try:
-        yield
-    finally:
-        changes.remove(change)
 
 
 FLAG_NAMES = ("connected", "ping_success")
@@ -43,7 +35,7 @@ REDIS_FLAG = Fault(
 @asynccontextmanager
 async def redis_flags(market: "Market", *, fields: list[str], value: bool) -> AsyncIterator[None]:
     """Overwrite the flags."""
-    with _altered(market.diagnostics.reported.cluster_health, lambda body: body.update(dict.fromkeys(fields, value))):
+    with during(market.diagnostics.reported.cluster_health, lambda body: body.update(dict.fromkeys(fields, value))):
         yield
 
 
@@ -65,7 +57,7 @@ async def node_flag(market: "Market", *, node: str, healthy: bool) -> AsyncItera
             if entry["name"] == node:
                 entry["healthy"] = healthy
 
-    with _altered(market.diagnostics.reported.cluster_health, change):
+    with during(market.diagnostics.reported.cluster_health, change):
         yield
 
 
@@ -85,7 +77,7 @@ async def listener_flag(market: "Market", *, is_running: bool) -> AsyncIterator[
     def change(body: Body) -> None:
         body["connection_status"]["is_running"] = is_running
 
-    with _altered(market.diagnostics.reported.websocket, change):
+    with during(market.diagnostics.reported.websocket, change):
         yield
 
 
@@ -111,7 +103,7 @@ async def counter_frozen(market: "Market", *, counter: str) -> AsyncIterator[Non
         else:
             body["error_categories"]["parse"] = value
 
-    with _altered(market.diagnostics.reported.websocket, change):
+    with during(market.diagnostics.reported.websocket, change):
         yield
 
 
@@ -171,7 +163,7 @@ async def history_told(
         categories = body["error_categories"]
         categories.update({kind: 0 for kind in categories if kind != "parse"} | {"timeout": attempts - made})
 
-    with _altered(market.diagnostics.reported.websocket, change):
+    with during(market.diagnostics.reported.websocket, change):
         yield
 
 
@@ -199,5 +191,5 @@ RESOURCE = Fault(
 async def resources_told(market: "Market", **figures: float | None) -> AsyncIterator[None]:
     """Overwrite the given figures."""
     given = {name: value for name, value in figures.items() if value is not None}
-    with _altered(market.diagnostics.reported.resources, lambda body: body.update(given)):
+    with during(market.diagnostics.reported.resources, lambda body: body.update(given)):
         yield

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lab.clock import now
 from lab.faults.catalogue import Fault, choice, number, truth
+from lab.faults.lasting import during
 from lab.ports import OUTSIDE
 
 if TYPE_CHECKING:
@@ -185,11 +186,8 @@ HANG = Fault(
 async def cancellation_ignored(market: "Market", *, seconds: float, name: str) -> AsyncIterator[None]:
     """Make the service's body deaf to its cancellation."""
     deaf_for_s = market.service(name).deaf_for_s
-    deaf_for_s.append(seconds)
-    try:
+    with during(deaf_for_s, seconds):
         yield
-    finally:
-        deaf_for_s.remove(seconds)
 
 
 BIND = Fault(
@@ -223,12 +221,8 @@ WARMUP = Fault("F.mkt.no_warmup", "behaviour", "Do not run the warm-up after a f
 @asynccontextmanager
 async def warmup_off(market: "Market") -> AsyncIterator[None]:
     """Keep the warm-up from running."""
-    fault = object()
-    market.without_warmup.append(fault)
-    try:
+    with during(market.without_warmup, object()):
         yield
-    finally:
-        market.without_warmup.remove(fault)
 
 
 MONITOR = Fault("F.mkt.monitor_pause", "behaviour", "Pause the health monitor: no more health-check lines.")
@@ -238,9 +232,5 @@ MONITOR = Fault("F.mkt.monitor_pause", "behaviour", "Pause the health monitor: n
 @asynccontextmanager
 async def monitor_paused(market: "Market") -> AsyncIterator[None]:
     """Keep the health monitor from checking."""
-    fault = object()
-    market.monitor_paused.append(fault)
-    try:
+    with during(market.monitor_paused, object()):
         yield
-    finally:
-        market.monitor_paused.remove(fault)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from lab.faults.catalogue import Fault
+from lab.faults.lasting import during
 
 if TYPE_CHECKING:
     from lab.services.market.service import Market
@@ -20,11 +21,8 @@ REFUSE = Fault("F.stream.refuse", "behaviour", "Answer the upgrade to the client
 
 @asynccontextmanager
 async def _treated(market: "Market", manner: "Manner") -> AsyncIterator[None]:
-    market.streams.manners.append(manner)
-    try:
+    with during(market.streams.manners, manner):
         yield
-    finally:
-        market.streams.manners.remove(manner)
 
 
 @SILENT.on("market")

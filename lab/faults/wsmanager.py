@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from lab.faults.catalogue import Fault, choice, number, truth, whole
+from lab.faults.lasting import during
 from lab.settings import INSTANCES
 
 if TYPE_CHECKING:
@@ -41,12 +42,8 @@ STUCK = Fault("F.wsm.head_stuck_200", "report", "HEAD answers 200 whatever the s
 @asynccontextmanager
 async def head_stuck(manager: "Manager") -> AsyncIterator[None]:
     """Tell balancers that all is well."""
-    fault = object()
-    manager.stuck.append(fault)
-    try:
+    with during(manager.stuck, object()):
         yield
-    finally:
-        manager.stuck.remove(fault)
 
 
 LEAK = Fault(
@@ -74,12 +71,8 @@ NO_CLIENTS = Fault(
 @asynccontextmanager
 async def nobody_comes(ingress: "Ingress") -> AsyncIterator[None]:
     """Let those who are there leave after their time, and nobody else come."""
-    fault = object()
-    ingress.clients.away.append(fault)
-    try:
+    with during(ingress.clients.away, object()):
         yield
-    finally:
-        ingress.clients.away.remove(fault)
 
 
 RETRY = Fault(
@@ -165,12 +158,8 @@ NO_COUNT = Fault("F.wsm.no_count", "report", "Streams of callers from outside ar
 @asynccontextmanager
 async def outside_uncounted(manager: "Manager") -> AsyncIterator[None]:
     """Count only the streams of the lab's own clients."""
-    fault = object()
-    manager.streams.uncounted.append(fault)
-    try:
+    with during(manager.streams.uncounted, object()):
         yield
-    finally:
-        manager.streams.uncounted.remove(fault)
 
 
 LIMIT_OFF = Fault("F.wsm.limit_off", "behaviour", "Nobody is limited in how many requests they may send.")
@@ -180,12 +169,8 @@ LIMIT_OFF = Fault("F.wsm.limit_off", "behaviour", "Nobody is limited in how many
 @asynccontextmanager
 async def unlimited(manager: "Manager") -> AsyncIterator[None]:
     """Let every request through."""
-    fault = object()
-    manager.limiter.off.append(fault)
-    try:
+    with during(manager.limiter.off, object()):
         yield
-    finally:
-        manager.limiter.off.remove(fault)
 
 
 STAGING = Fault(
@@ -223,11 +208,8 @@ async def staging_cut_more_often(feed: "Feed", *, retry_factor: float) -> AsyncI
 @asynccontextmanager
 async def staging_failing(manager: "Manager", *, error_percent: float) -> AsyncIterator[None]:
     """Let a share of new streams fail."""
-    manager.streams.failing.append(error_percent)
-    try:
+    with during(manager.streams.failing, error_percent):
         yield
-    finally:
-        manager.streams.failing.remove(error_percent)
 
 
 @STAGING.on("ingress")
@@ -283,12 +265,8 @@ HTTP_PLAIN = Fault("F.wsm.http_plain", "behaviour", "The front serves plain HTTP
 @asynccontextmanager
 async def plain_served(ingress: "Ingress") -> AsyncIterator[None]:
     """Serve what is asked for."""
-    fault = object()
-    ingress.plain.append(fault)
-    try:
+    with during(ingress.plain, object()):
         yield
-    finally:
-        ingress.plain.remove(fault)
 
 
 ACL_OFF = Fault("F.wsm.acl_off", "behaviour", "The metrics route of the front is open to all source addresses.")
@@ -298,12 +276,8 @@ ACL_OFF = Fault("F.wsm.acl_off", "behaviour", "The metrics route of the front is
 @asynccontextmanager
 async def open_to_all(ingress: "Ingress") -> AsyncIterator[None]:
     """Let everybody read."""
-    fault = object()
-    ingress.open_to_all.append(fault)
-    try:
+    with during(ingress.open_to_all, object()):
         yield
-    finally:
-        ingress.open_to_all.remove(fault)
 
 
 CERTIFICATE = Fault(

@@ -7,79 +7,44 @@ from typing import Any
 import pytest
 
 from healthgate.plan import left_out
-from healthgate.state import State
 from healthgate.tally import Tally
 from tests.checks import event_stream_service as well
+from tests.checks.event_stream_scenes import (
+    CLEANUP,
+    CRITICAL,
+    MISSED,
+    OK,
+    PAGE,
+    PENDING,
+    PERFORMANCE,
+    ROOT,
+    STATS,
+    UNKNOWN,
+    WARNING,
+    blocked,
+    exposing,
+    reporting,
+    said,
+)
 from tests.checks.event_stream_service import (
     AGAIN,
     BEGAN,
     CLEANUPS_ASKED,
-    CONFIGURED,
     CONNECTIONS,
     COUNTER,
     ERROR_RATE,
     ERRORS_ASKED,
     HEALTH,
     LOG,
-    LOG_FILES,
     METRICS,
     MONITORING,
     NOW,
     REDIS,
-    STREAM,
-    cleanups,
     cycles,
     entry,
     log_facts,
 )
 from tests.checks.world import CATALOGUE, MISSING, World
-
-OK, MISSED, WARNING, CRITICAL, UNKNOWN = State.OK, State.MISSED, State.WARNING, State.CRITICAL, State.UNKNOWN
-BLOCKED, PENDING = State.BLOCKED, State.PENDING
-
-STATS, CLEANUP, PERFORMANCE = "connection_stats", "cleanup_stats", "performance_metrics"
-ROOT = "sse.endpoint.monitoring"
-PAGE = "sse.prometheus.valid"
-
-
-def said(world: World, check_id: str, state: State, words: str = "") -> None:
-    verdict = world.verdict(check_id)
-    assert (verdict.state, words in verdict.reason) == (state, True), f"{verdict.state}: {verdict.reason}"
-
-
-def blocked(world: World, check_id: str, by: str) -> None:
-    verdict = world.verdict(check_id)
-    assert (verdict.state, verdict.blocked_by) == (BLOCKED, by), f"{verdict.state}: {verdict.reason}"
-
-
-def reporting(**members: Any) -> World:
-    """A service that reports these members, `__` for a step down, in both looks."""
-    world = World()
-    for path, value in members.items():
-        for request in (MONITORING, MONITORING + AGAIN):
-            world.put(request, path.replace("__", "/"), value)
-    return world
-
-
-def exposing(began: float | None = BEGAN, later: dict[str, float] | None = None, **figures: float) -> World:
-    """A service whose page shows these figures, in the second look some more of them."""
-    world = World()
-    world.observations[METRICS].facts["text"] = well.page_text(**figures)
-    second = {"sse_cleanup_total": 121, "sse_total_connections_cleaned": 315} | figures | (later or {})
-    world.observations[METRICS + AGAIN].facts["text"] = well.page_text(began, **second)
-    return world
-
-
-def writing(**kinds: Any) -> World:
-    """A service that has written these lines."""
-    return seen(LOG, log_facts(**kinds))
-
-
-def seen(request: str, facts: dict[str, Any]) -> World:
-    world = World()
-    world.observations[request].facts = facts
-    return world
-
 
 # -- what is reported -------------------------------------------------------------------------------------------
 
@@ -738,325 +703,12 @@ def test_an_hour_of_production_is_shorter_where_time_passes_faster():
     said(world, "sse.cloudwatch.published", WARNING, "ActiveConnections 360 s ago")
 
 
-# -- the log ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("groups", "words"),
-    [
-        ({}, ""),
-        ({"before": "84"}, "84 before and 3 cleaned left 84"),
-        ({"stale": "5"}, "5 stale and 84 active were 87"),
-        ({"eff": "99.8"}, "the efficiency was 99.8 %, 3 of 3 are 100 %"),
-        ({"failed": "1", "eff": "75.0"}, ""),
-        ({"cleaned": "0", "after": "87", "eff": "100.0"}, ""),
-        ({"cleaned": "0", "after": "87", "eff": "0.0"}, "0 of 0 are 100 %"),
-    ],
-)
-def test_lines_about_cleanups_add_up(groups, words):
-    lines = [*cleanups(20.0, 80.0), *cleanups(140.0, **groups)]
-    said(writing(cleanup=lines), "sse.log.cleanup_completed", WARNING if words else OK, words)
-
-
-def test_lines_about_cleanups_that_cannot_be_read_are_counted():
-    read, unread = cleanups(20.0, 80.0), [(10.0, {}), (20.0, {}), (80.0, {})]
-    world = writing(cleanup=read, cleanup__any=unread)
-    said(world, "sse.log.cleanup_completed", WARNING, "1 of the last 3 lines about a cleanup cannot be read")
-
-
-def test_a_wrong_line_is_forgotten_after_twenty_good_ones():
-    good = [10.0 + 60 * number for number in range(20)]
-    wrong = cleanups(1300.0, before="1")
-    said(writing(cleanup=[*cleanups(*good[:19]), *wrong]), "sse.log.cleanup_completed", WARNING)
-    said(writing(cleanup=[*cleanups(*good), *wrong]), "sse.log.cleanup_completed", OK)
-
-
-def test_a_log_without_cleanups_is_explained_by_the_check_on_cycles():
-    world = writing(cleanup=[], cycle=[])
-    said(world, "sse.log.periodic_cycle", CRITICAL, "no line about a cycle")
-    blocked(world, "sse.log.cleanup_completed", "sse.log.periodic_cycle")
-
-
-@pytest.mark.parametrize(
-    ("ago", "state"), [(120.0, OK), (121.0, WARNING), (300.0, WARNING), (301.0, CRITICAL), (3000.0, CRITICAL)]
-)
-def test_the_cycle_comes_within_two_intervals(ago, state):
-    said(writing(cycle=cycles(ago)), "sse.log.periodic_cycle", state, f"{ago:.0f} s, one is due every 60 s")
-
-
-def test_the_interval_is_the_configured_one():
-    world = writing(cycle=cycles(130.0))
-    world.put(MONITORING, "configuration/cleanup_interval_seconds", 120)
-    said(world, "sse.log.periodic_cycle", OK, "every 120 s")
-    world.fail(MONITORING, "refused", "nothing listens")
-    said(world, "sse.log.periodic_cycle", WARNING, "every 60 s")
-    nowhere = writing(cycle=cycles(20.0), config__ok=[], validation=[(3000.0, {})])
-    said(nowhere.fail(MONITORING, "refused", "nothing listens"), "sse.log.periodic_cycle", UNKNOWN, "how often")
-
-
-def test_a_page_that_is_not_there_is_blamed_on_a_service_that_is_gone():
-    world = World().fail(METRICS, "refused", "nothing listens")
-    said(world, PAGE, UNKNOWN, "nothing listens")
-    blocked(world.fail(MONITORING, "refused", "nothing listens"), PAGE, "sse.endpoint.monitoring")
-    blocked(world, "sse.prometheus.health_status", "sse.endpoint.monitoring")
-
-
-def test_half_a_second_is_not_multiplied_where_time_passes_faster():
-    world = writing(cycle=cycles(2.4))
-    world.time_scale = 60.0
-    said(world, "sse.log.periodic_cycle", OK)
-    late = writing(cycle=cycles(2.6))
-    late.time_scale = 60.0
-    said(late, "sse.log.periodic_cycle", WARNING)
-
-
-def test_cycles_of_one_moment_are_read_in_the_order_they_stand_in():
-    after_a_stall = [*cycles(20.0, total=41), *cycles(20.0, total=40), *cycles(80.0, total=39)]
-    said(writing(cycle=after_a_stall), "sse.log.periodic_cycle", OK)
-
-
-def test_totals_that_fall_without_a_restart_are_a_contradiction():
-    lines = [*cycles(20.0, total=40), *cycles(80.0, total=119)]
-    said(writing(cycle=lines), "sse.log.periodic_cycle", WARNING, "the total fell from 119 to 40")
-    restarted = exposing()
-    restarted.observations[LOG].facts = log_facts(cycle=lines)
-    restarted.observations[METRICS].facts["text"] = well.page_text(NOW - 50)
-    said(restarted, "sse.log.periodic_cycle", OK)
-    for ago, state in ((50.5, OK), (48.0, WARNING)):
-        restarted.observations[LOG].facts = log_facts(cycle=[*cycles(20.0, total=1), *cycles(ago, total=119)])
-        said(restarted, "sse.log.periodic_cycle", state)
-
-
-def started(ago: float, **kinds: Any) -> World:
-    """A service that was started so long ago, as its page says, and has written these lines."""
-    world = writing(**kinds)
-    world.observations[METRICS].facts["text"] = well.page_text(NOW - ago)
-    return world
-
-
-def test_a_service_that_has_just_started_owes_no_cycle_yet():
-    said(started(250.0), "sse.log.periodic_cycle", OK)
-    said(started(250.0, cycle=cycles(400.0)), "sse.log.periodic_cycle", UNKNOWN, "no cycle is due yet")
-    said(started(350.0, cycle=cycles(400.0)), "sse.log.periodic_cycle", CRITICAL, "no line about a cycle")
-
-
-def test_a_log_that_does_not_reach_back_proves_no_absence():
-    facts = log_facts(cycle=[], cleanup=[])
-    facts["oldest"] = NOW - 100
-    said(seen(LOG, facts), "sse.log.periodic_cycle", UNKNOWN, "does not reach back")
-
-
-@pytest.mark.parametrize(
-    ("count", "ago", "state"), [(1, 899.0, WARNING), (4, 10.0, WARNING), (5, 10.0, CRITICAL), (9, 901.0, OK)]
-)
-def test_cleanup_errors_are_counted_for_a_quarter_of_an_hour(count, ago, state):
-    said(writing(error=[(ago, {})] * count), "sse.log.no_errors", state)
-
-
-def test_silence_is_no_proof_that_there_were_no_errors():
-    facts = log_facts()
-    facts["newest"] = NOW - 901
-    said(seen(LOG, facts), "sse.log.no_errors", UNKNOWN, "nobody seems to write it")
-
-
-@pytest.mark.parametrize(
-    ("world", "state", "words"),
-    [
-        (World(), OK, "validated 24 h ago"),
-        (writing(config__ok=[]), WARNING, "did not log a valid configuration"),
-        (writing(config__warning=[(50.0, {})]), OK, ""),
-        (started(60.0, config__ok=[(59.0, CONFIGURED)]), OK, ""),
-        (started(60.0), WARNING, "the last start, 1 m ago"),
-        (started(5.0), UNKNOWN, "has not written of its configuration yet"),
-        (started(5.0, config__warning=[(4.0, {})]), WARNING, "logged warnings instead"),
-    ],
-)
-def test_the_last_start_logged_that_its_configuration_is_valid(world, state, words):
-    said(world, "sse.log.config_validated", state, words)
-
-
-@pytest.mark.parametrize(
-    ("world", "state"),
-    [
-        (writing(config__warning=[(50.0, {})]), WARNING),
-        (writing(config__warning=[(90_000.0, {})]), OK),
-        (started(60.0, config__warning=[(70.0, {})]), OK),
-        (started(60.0, config__warning=[(60.0, {})]), WARNING),
-        (started(60.0, config__warning=[(60.6, {})], config__ok=[(59.9, CONFIGURED)]), OK),
-    ],
-)
-def test_warnings_count_since_the_last_start(world, state):
-    said(world, "sse.log.config_warning", state)
-
-
-def test_without_a_page_the_log_says_when_the_last_start_was():
-    for check_id in ("sse.log.config_validated", "sse.log.config_warning", "sse.log.periodic_cycle"):
-        said(World().fail(METRICS, "refused", "nothing listens"), check_id, OK)
-    bad = writing(config__ok=[], config__warning=[(3000.0, {})]).fail(METRICS, "refused", "nothing listens")
-    said(bad, "sse.log.config_validated", WARNING)
-    said(bad, "sse.log.config_warning", WARNING)
-    nothing = writing(config__ok=[]).fail(METRICS, "refused", "nothing listens")
-    said(nothing, "sse.log.config_validated", UNKNOWN, "no start of the service stands")
-
-
-def test_a_log_that_begins_after_the_start_proves_no_absence():
-    facts = log_facts(config__ok=[])
-    facts["oldest"] = NOW - 50_000
-    said(seen(LOG, facts), "sse.log.config_validated", UNKNOWN, "does not reach back")
-    said(seen(LOG, facts), "sse.log.config_warning", UNKNOWN, "does not reach back")
-
-
-@pytest.mark.parametrize(
-    ("world", "words"),
-    [
-        (World(), ""),
-        (reporting(configuration__cleanup_batch_size=12), "cleanup_batch_size is reported as 12, declared 10"),
-        (writing(config__ok=[(86_399.0, CONFIGURED | {"ping": "20"})]), "reported as 15, validated 20"),
-        (writing(cleanup=cleanups(20.0, batch="20")), "reported as 10, cleaned with 20"),
-        (writing(cleanup=cleanups(20.0, thr="180")), "reported as 300, cleaned with 180"),
-        (started(60.0, config__ok=[(4000.0, CONFIGURED | {"ping": "20"})]), ""),
-    ],
-)
-def test_the_configuration_is_the_same_wherever_it_is_told(world, words):
-    said(world, "sse.config.declared", WARNING if words else OK, words)
-
-
-def test_a_configuration_that_nobody_declares_is_held_against_the_log_alone():
-    world = World()
-    world.systems["sse"].configuration = None
-    said(world, "sse.config.declared", OK, "as validated; cleaned with")
-    silent = writing(config__ok=[], cleanup=[])
-    silent.systems["sse"].configuration = None
-    blocked(silent, "sse.config.declared", "sse.log.config_validated")
-    strange = World()
-    strange.systems["sse"].configuration = {"cleanup_rhythm": 7}
-    said(strange, "sse.config.declared", UNKNOWN, "cleanup_rhythm is missing")
-
-
-@pytest.mark.parametrize(
-    ("oldest", "installed", "state", "words"),
-    [
-        (30.6, "2025-11-01", OK, "31 files, the oldest 30.6 days old"),
-        (29.9, "2025-11-01", WARNING, "29.9 days"),
-        (10.0, "2025-11-01", WARNING, "10 days"),
-        (10.0, None, WARNING, "10 days"),
-        (30.6, None, OK, ""),
-        (9.5, "2026-02-20", OK, "as old as the service"),
-        (5.0, "2026-02-20", WARNING, "5 days"),
-        (0.0, "2026-03-02", OK, "as old as the service"),
-    ],
-)
-def test_the_log_is_kept_for_thirty_days_or_as_long_as_there_has_been_a_service(oldest, installed, state, words):
-    world = seen(LOG_FILES, well.files(oldest))
-    world.systems["sse"].installed = installed
-    said(world, "sse.log.retention", state, words)
-
-
-def test_a_log_that_cannot_be_read_is_unknown_wherever_it_is_read():
-    world = World().fail(LOG, "missing", "there is no file /var/log/app.log*")
-    said(world, "sse.log.periodic_cycle", UNKNOWN, "there is no file")
-    for name in ("cleanup_completed", "no_errors", "config_validated", "config_warning"):
-        blocked(world, f"sse.log.{name}", "sse.log.periodic_cycle")
-
-
-# -- the stream -------------------------------------------------------------------------------------------------
-
-CONNECT, PING = "sse.stream.connect", "sse.stream.ping"
-
-
-def streaming(*signs: tuple[float, str], scale: float = 1.0, **facts: Any) -> World:
-    world = seen(STREAM, well.followed(list(signs), **facts))
-    world.time_scale = scale
-    return world
-
-
-TIME = {"ended": "time", "ending": "the time was up", "listened_s": 35.0}
-CLOSED = {"ended": "closed", "ending": "the server ended the stream", "listened_s": 2.0}
-FIRST = (0.03, "connected")
-
-
-@pytest.mark.parametrize(
-    ("world", "state", "words"),
-    [
-        (streaming((4.9, "connected")), OK, ""),
-        (streaming((5.0, ": hello"), **TIME), CRITICAL, "5.013 s"),
-        (streaming((4.0, ": hello"), **TIME), OK, "0 events and 1 comments"),
-        (streaming(**TIME), CRITICAL, "in 35.0 s: the time was up"),
-        (streaming(**TIME | {"listened_s": 4.0}), UNKNOWN, "not listened to for longer"),
-        (streaming(**CLOSED), CRITICAL, "in 2.0 s: the server ended the stream"),
-        (streaming(**CLOSED | {"ended": "oversized", "ending": "a line is larger"}), UNKNOWN, "a line is larger"),
-    ],
-)
-def test_a_client_hears_something_within_five_seconds(world, state, words):
-    said(world, CONNECT, state, words)
-
-
-@pytest.mark.parametrize(
-    ("status", "facts", "elapsed_ms", "state"),
-    [
-        ("refused", {}, 5.0, CRITICAL),
-        ("reset", {}, 5.0, CRITICAL),
-        ("unresolved", {}, 5.0, CRITICAL),
-        ("refused", {"code": 503}, 5.0, CRITICAL),
-        ("malformed", {"code": 200}, 5.0, CRITICAL),
-        ("malformed", {}, 5.0, UNKNOWN),
-        ("tls", {}, 5.0, UNKNOWN),
-        ("late", {}, 5000.0, CRITICAL),
-        ("late", {}, 4000.0, UNKNOWN),
-    ],
-)
-def test_a_stream_that_cannot_be_had_is_told_once(status, facts, elapsed_ms, state):
-    world = World().fail(STREAM, status, "it went wrong", elapsed_ms=elapsed_ms, steps={}, **facts)
-    said(world, CONNECT, state, "it went wrong")
-    blocked(world, PING, CONNECT)
-
-
-def pinged(*moments: float) -> list[tuple[float, str]]:
-    return [FIRST, *((moment, ": ping") for moment in moments)]
-
-
-@pytest.mark.parametrize(
-    ("world", "state", "words"),
-    [
-        (streaming(*pinged(15.0, 30.0)), OK, "2 pings in 30.1 s"),
-        (streaming(*pinged(15.0, 35.0)), OK, ""),
-        (streaming(*pinged(15.0, 35.1)), WARNING, "20.1 s"),
-        (streaming(*pinged(21.0, 25.0)), WARNING, "21 s"),
-        (streaming(*pinged(15.0), **TIME), WARNING, "2 were due; the time was up"),
-        (streaming(FIRST, **TIME), CRITICAL, "0 pings in 35.0 s"),
-        (streaming(FIRST, (10.0, ": hello"), (20.0, ":"), **TIME), CRITICAL, "0 pings"),
-        (streaming(FIRST, **CLOSED), CRITICAL, "the server ended the stream"),
-        (streaming(FIRST, **TIME | {"listened_s": 34.0}), UNKNOWN, "not listened to for 35 s"),
-        (streaming(FIRST, **CLOSED | {"ended": "most", "ending": "enough had come"}), UNKNOWN, "enough had come"),
-        (streaming(*pinged(0.25, 0.5), scale=60.0), OK, ""),
-        (streaming(*pinged(0.25, 0.9), scale=60.0), OK, ""),
-        (streaming(*pinged(0.25, 1.2), scale=60.0), WARNING, ""),
-        (streaming(FIRST, **TIME | {"listened_s": 6.0}, scale=60.0), CRITICAL, "0 pings in 6.0 s"),
-    ],
-)
-def test_pings_come_every_quarter_of_a_minute(world, state, words):
-    said(world, PING, state, words)
-
-
-def test_a_look_at_a_stream_is_over_when_an_event_and_two_pings_have_come():
-    from checks.sse.stream import two_pings
-    from healthgate import Comment, Event
-
-    event, ping, other = Event(0, "", "message", ""), Comment(1, "ping"), Comment(1, "hello")
-    enough = two_pings()
-    assert [enough(sign) for sign in (ping, other, event, ping)] == [False, False, False, True]
-    assert not two_pings()(ping)
-
-
-# -- what an environment leaves out -----------------------------------------------------------------------------
-
-
 def test_an_environment_with_nothing_but_the_address_leaves_out_what_needs_more():
     world = World()
     world.systems["sse"] = CATALOGUE.systems["sse"](url="http://sse.example.com:8100")
     left = {name: why for name in CATALOGUE.checks if (why := left_out(CATALOGUE.checks[name], world.systems))}
     assert {name: why for name, why in left.items() if name.startswith("sse.")} == {
-        **dict.fromkeys((CONNECT, PING), "sse.stream_url"),
+        **dict.fromkeys(("sse.stream.connect", "sse.stream.ping"), "sse.stream_url"),
         **dict.fromkeys(("sse.redis.reachable", "sse.connections.redis_direct"), "sse.redis"),
         **{name: "sse.log" for name in CATALOGUE.checks if name.startswith("sse.log.")},
         "sse.config.declared": "sse.log",
