@@ -7,7 +7,10 @@ from importlib import import_module
 from pathlib import Path
 
 from healthgate.claim import Check, declared_on
-from healthgate.system import System
+from healthgate.system import System, settings_of
+
+TAKEN = frozenset({"name", "time_scale"})
+"""What every system has without being told it as a setting."""
 
 
 class CatalogueError(Exception):
@@ -31,7 +34,7 @@ def load(folder: Path, root: Path) -> Catalogue:
     """Import every package and `test_*.py` below `folder` and return what they declare.
 
     `root` is the folder their module names are relative to. CatalogueError names a duplicate id, a claim of
-    an undeclared system, or a requirement on a check there is not.
+    an undeclared system, a requirement on a check there is not, or a setting whose name is taken.
     """
     if not folder.is_dir():
         words = f"there is no folder {folder} with checks; the ini option healthgate_checks names it"
@@ -50,6 +53,11 @@ def load(folder: Path, root: Path) -> Catalogue:
                 known = catalogue.systems.setdefault(value.name, value)
                 if known is not value:
                     raise CatalogueError(f"{path}: there are two systems named {value.name}")
+                for taken in TAKEN & settings_of(value).keys():
+                    raise CatalogueError(
+                        f"{path}: {value.__name__} declares {taken} as a setting, but every system has one already"
+                        " that no environment gives; call the setting otherwise"
+                    )
             elif inspect.isfunction(value) and value.__module__ == module.__name__:
                 for check in declared_on(value):
                     _add(catalogue, check)

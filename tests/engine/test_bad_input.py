@@ -133,6 +133,15 @@ CHECKS = {
         f'@check("boiler.x", FUEL, stays=below(5), sums_up=["boiler.fu"], **TOLD){TEST}',
         "boiler.x sums up boiler.fu, which begins no check",
     ),
+    "a setting that every system has already": (
+        """from healthgate import System
+
+class Kiln(System):
+    name = "kiln"
+    time_scale: float
+""",
+        "test_wrong.py: Kiln declares time_scale as a setting, but every system has one already",
+    ),
     "an inverted limit": (
         f'@check("boiler.x", FUEL, stays=below(5, warning=3), **TOLD){TEST}',
         "warning 3 lies on the healthy side of objective 5; put it above",
