@@ -115,11 +115,19 @@ def stream(lab: RunningLab) -> Iterator[HTTPConnection]:
 
 
 def accounting(lab: RunningLab) -> Measurement:
-    """A stream is opened and closed: what is counted, at the service and in Redis."""
+    """A stream is opened and closed: what is counted, at the service and in Redis.
+
+    Whoever is counted no longer because a cleanup found him silent is not counted as closed.
+    """
     here, there = counts(lab)
+    cleaned = stats(lab, "cleanup_stats")["total_connections_cleaned"]
+
+    def closed_by_itself() -> bool:
+        return counts(lab) == (here, there) and stats(lab, "cleanup_stats")["total_connections_cleaned"] == cleaned
+
     with stream(lab):
         opened = _reached(lambda: counts(lab) == (here + 1, there + 1), COUNTED_WITHIN_S)
-    closed = opened and _reached(lambda: counts(lab) == (here, there), COUNTED_WITHIN_S)
+    closed = opened and _reached(closed_by_itself, COUNTED_WITHIN_S)
     words = [f"{'' if held else 'not '}counted when {when}" for held, when in ((opened, "opened"), (closed, "closed"))]
     return Measurement(opened and closed, ", ".join(words))
 
