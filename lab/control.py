@@ -21,7 +21,7 @@ from lab.doors import BufferingProxy, Door
 from lab.faults import catalogue
 from lab.faults.catalogue import Values
 from lab.health import Health
-from lab.host import ListeningPort, injected, key_is_right, quiet, stop_signal
+from lab.host import ListeningPort, injected, key_is_right, quiet, run_until_done, stop_signal
 from lab.link import SupervisorLink
 from lab.ports import HOST
 from lab.processes import Environment, NoEndError, Processes
@@ -416,4 +416,4 @@ async def _prepare(control: Control, faults: list[tuple[str, Values]]) -> None:
 def run(settings: Settings, supervisor_end: socket.socket, faults: list[tuple[str, Values]]) -> None:
     """Process body of the control plane."""
     quiet()
-    asyncio.run(serve(settings, supervisor_end, faults))
+    run_until_done(serve(settings, supervisor_end, faults))

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any, Self
 
+CHUNK = 1 << 16
 Command = tuple[str | bytes | int, ...]
 
 
@@ -19,11 +20,40 @@ class LostError(ConnectionError):
 
 def packed(command: Command) -> bytes:
     """Spell one command as the array of bulk strings the protocol wants."""
-    parts = [f"*{len(command)}\r\n".encode()]
-    for word in command:
-        raw = word if isinstance(word, bytes) else str(word).encode()
-        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
-    return b"".join(parts)
+    words = [word if isinstance(word, bytes) else str(word).encode() for word in command]
+    return b"*%d\r\n%b\r\n" % (len(words), b"\r\n".join([b"$%d\r\n%b" % (len(word), word) for word in words]))
+
+
+class _MoreToComeError(Exception):
+    """A reply is not complete yet."""
+
+
+def _parsed(received: bytes, at: int) -> tuple[Reply, int]:
+    """Return the reply that begins at a place, and where the next one does; EOFError where it is none."""
+    ends = received.find(b"\r\n", at)
+    if ends < 0:
+        raise _MoreToComeError
+    kind, rest, after = received[at : at + 1], received[at + 1 : ends], ends + 2
+    if kind == b"$" and rest != b"-1":
+        ends = after + int(rest)
+        if len(received) < ends + 2:
+            raise _MoreToComeError
+        return received[after:ends], ends + 2
+    if kind == b"*" and rest != b"-1":
+        several: list[Reply] = []
+        for _ in range(int(rest)):
+            reply, after = _parsed(received, after)
+            several.append(reply)
+        return several, after
+    if kind in (b"$", b"*"):
+        return None, after
+    if kind == b"+":
+        return rest, after
+    if kind == b":":
+        return int(rest), after
+    if kind == b"-":
+        return ReplyError(rest.decode()), after
+    raise EOFError(f"not the Redis protocol: {received[at : at + 40]!r}")
 
 
 class Connection:
@@ -32,6 +62,7 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._received = b""
 
     @classmethod
     async def open(cls, host: str, port: int, timeout_s: float = 2.0) -> Self:
@@ -44,7 +75,7 @@ class Connection:
         try:
             async with asyncio.timeout(timeout_s):
                 self._writer.write(b"".join(map(packed, commands)))
-                return [await self._reply() for _ in commands]
+                return await self._replies(len(commands))
         except TimeoutError as error:
             self.close()
             raise LostError(f"no reply within {timeout_s:g} s") from error
@@ -55,24 +86,21 @@ class Connection:
             self.close()  # replies still to come would be taken for those of the next command
             raise
 
-    async def _reply(self) -> Reply:
-        line = await self._reader.readline()
-        if not line.endswith(b"\n"):
-            raise EOFError("connection closed by the server")
-        kind, rest = line[:1], line[1:-2]
-        if kind == b"$":
-            if rest == b"-1":
-                return None
-            return (await self._reader.readexactly(int(rest) + 2))[:-2]
-        if kind == b"+":
-            return rest
-        if kind == b":":
-            return int(rest)
-        if kind == b"*":
-            return None if rest == b"-1" else [await self._reply() for _ in range(int(rest))]
-        if kind == b"-":
-            return ReplyError(rest.decode())
-        raise EOFError(f"not the Redis protocol: {line[:40]!r}")
+    async def _replies(self, count: int) -> list[Reply]:
+        replies: list[Reply] = []
+        at = 0
+        while len(replies) < count:
+            try:
+                reply, at = _parsed(self._received, at)
+            except _MoreToComeError:
+                chunk = await self._reader.read(CHUNK)
+                if not chunk:
+                    raise EOFError("connection closed by the server") from None
+                self._received, at = self._received[at:] + chunk, 0
+            else:
+                replies.append(reply)
+        self._received = self._received[at:]
+        return replies
 
     @property
     def closed(self) -> bool:

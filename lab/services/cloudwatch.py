@@ -22,7 +22,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from lab.clock import iso, now
-from lab.host import Host, quiet, stop_signal
+from lab.host import Host, quiet, run_until_done, stop_signal
 from lab.settings import Settings
 
 TARGET: Final = re.compile(r"\w+\.PutMetricData")
@@ -214,4 +214,4 @@ async def serve(settings: Settings) -> None:
 def run(settings: Settings) -> None:
     """Process body of the sink."""
     quiet()
-    asyncio.run(serve(settings))
+    run_until_done(serve(settings))

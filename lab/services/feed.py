@@ -18,13 +18,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from lab.clock import now_ms
-from lab.host import Host, ListeningPort, quiet, stop_signal
+from lab.host import Host, ListeningPort, quiet, run_until_done, stop_signal
 from lab.services.exchange import Exchange
 from lab.settings import Settings
 from lab.universe import HOME_CHANNEL, INDEX, LISTING, SYMBOLS
 
 TICKS_PER_SECOND: Final = 150.0
-LOOP_S: Final = 0.05
+LOOP_S: Final = 0.1
 TICK_FRAME: Final = struct.Struct(">4sHQIdd")
 HEARTBEAT_FRAME: Final = struct.Struct(">4sQ")
 STEP_BPS: Final = 0.4
@@ -327,4 +327,4 @@ async def serve(settings: Settings) -> None:
 def run(settings: Settings) -> None:
     """Process body of the feed."""
     quiet()
-    asyncio.run(serve(settings))
+    run_until_done(serve(settings))

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from lab.clock import iso, now
-from lab.host import Host, quiet, stop_signal
+from lab.host import Host, quiet, run_until_done, stop_signal
 from lab.log import Log
 from lab.services.lines import system_health
 from lab.settings import Settings
@@ -384,4 +384,4 @@ async def serve(settings: Settings) -> None:
 def run(settings: Settings) -> None:
     """Process body of the gateway."""
     quiet()
-    asyncio.run(serve(settings))
+    run_until_done(serve(settings))

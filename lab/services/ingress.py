@@ -21,7 +21,7 @@ from websockets.exceptions import WebSocketException
 
 from lab.certificates import Authority, server_context
 from lab.clock import TimeScale, iso, now
-from lab.host import Host, ListeningPort, quiet, stop_signal
+from lab.host import Host, ListeningPort, quiet, run_until_done, stop_signal
 from lab.log import Log
 from lab.services.wsmanager.app import METRICS, STREAM
 from lab.services.wsmanager.streams import SYMBOLS
@@ -33,7 +33,7 @@ Instance = Literal["production", "staging"]
 WEIGHT: Final = "nginx.ingress.kubernetes.io/canary-weight"
 CLIENTS_PER_S: Final = 3.0
 CLIENT_STAYS_S: Final = 3.0
-ROUND_S: Final = 0.05
+ROUND_S: Final = 0.2
 BUSY_PER_S: Final = 30.0
 BUSY_STAYS_S: Final = 0.8
 HIGH_PERCENT: Final = 5.0
@@ -311,4 +311,4 @@ async def serve(settings: Settings) -> None:
 def run(settings: Settings) -> None:
     """Process body of the ingress."""
     quiet()
-    asyncio.run(serve(settings))
+    run_until_done(serve(settings))

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from lab.clock import now
-from lab.host import Host, quiet, stop_signal
+from lab.host import Host, quiet, run_until_done, stop_signal
 from lab.services.sse.app import DATED, HEARTBEAT, MONITORING, STREAM
 from lab.settings import Settings
 from lab.traffic import INTERNAL_HEADER
@@ -65,9 +65,8 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the stream."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._request)
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         """Look for the first event, and for nothing after it."""
@@ -269,4 +268,4 @@ async def serve(settings: Settings) -> None:
 def run(settings: Settings) -> None:
     """Process body of the clients."""
     quiet()
-    asyncio.run(serve(settings))
+    run_until_done(serve(settings))

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from lab.host import Host, quiet, stop_signal
+from lab.host import Host, quiet, run_until_done, stop_signal
 from lab.services.market.diagnostics import NoSampleError
 from lab.services.market.prerequisites import validate
 from lab.services.market.service import Market
@@ -90,4 +90,4 @@ async def stop(market: Market) -> None:
 def run(settings: Settings) -> None:
     """Process body of the market service."""
     quiet()
-    sys.exit(asyncio.run(serve(settings)))
+    sys.exit(run_until_done(serve(settings)))

@@ -17,6 +17,8 @@ TTL_S: Final = 300
 BACKLOG_TICKS: Final = 500
 REMEMBERED_QUOTES: Final = 32
 RETRY_S: Final = 0.1
+GATHERED_FOR_S: Final = 0.01
+"""What comes within this is written in one go: both feeds send at the same moments."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ class Writer:
         try:
             while True:
                 await self._wake[node].wait()
+                await asyncio.sleep(GATHERED_FOR_S)
                 self._wake[node].clear()
                 batch = list(self._pending[node])
                 self._pending[node].clear()

@@ -1,4 +1,7 @@
-"""Measuring Redis, the pool and the process, twice a second; diagnostics read the latest sample."""
+"""Measuring Redis, the pool and the process, twice a second; diagnostics read the latest sample.
+
+Connections are tested with every other sample, and with each that somebody waits for.
+"""
 
 import asyncio
 import os
@@ -118,6 +121,9 @@ class Sampler:
         self._finished = 0
         self._wanted = asyncio.Event()
         self._done = asyncio.Condition()
+        self._is_awaited = False
+        """Whether somebody waits for the sample that is being taken."""
+        self._tested_at = 0.0
         self._pool = pool
         self._owner = owner
         self._symbols = symbols
@@ -142,9 +148,11 @@ class Sampler:
                 lease.end()
 
     async def _pause(self, seconds: float) -> None:
+        self._is_awaited = False
         try:
             async with asyncio.timeout(seconds):
                 await self._wanted.wait()
+                self._is_awaited = True
         except TimeoutError:
             return
         finally:
@@ -165,7 +173,7 @@ class Sampler:
         """Take one sample and keep it."""
         in_use, limit = self._pool.in_use, self._pool.max_connections
         nodes = asyncio.gather(*(self._ask(node) for node in self._pool.nodes))
-        tests = asyncio.create_task(self._test_connections(after=nodes))
+        tests = asyncio.create_task(self._tests(after=nodes))
         try:
             node_samples, test_samples = await nodes, await tests
         finally:
@@ -211,6 +219,13 @@ class Sampler:
         if isinstance(scan, list) and len(scan) == 2 and isinstance(scan[1], list):
             sample.keys = len(scan[1])
         sample.prices = {symbol: stored_quote(symbol, reply) for symbol, reply in zip(symbols, prices, strict=True)}
+
+    async def _tests(self, after: "asyncio.Future[Any]") -> list[TestSample]:
+        moment = time.monotonic()
+        if self.latest is None or self._is_awaited or moment - self._tested_at > 1.5 * self._period:
+            self._tested_at = moment
+            return await self._test_connections(after)
+        return self.latest.tests
 
     async def _test_connections(self, after: "asyncio.Future[Any]") -> list[TestSample]:
         # Pings first: a test queueing on the same event loop would lengthen them.

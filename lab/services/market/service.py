@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 FLOW_WINDOW_PRODUCTION_S: Final = 300.0
 TESTED_SYMBOLS: Final = 25
-RECONNECT_PAUSE_S: Final = 0.1
 RENEW_WITHIN_S: Final = 1.0
 FIRST_HEALTH_CHECK_WITHIN_S: Final = 2.0
 FIRST_LOOK_S: Final = 0.05
@@ -90,6 +89,7 @@ class Market:
         """Faults that keep the health monitor from logging."""
         self.portfolio_value = 0.0
         self.cut_off: list[str] = []
+        self._connection_changed = asyncio.Event()
         self.backlog = 0
         self.services = self._services()
         self._core: list[asyncio.Task[None]] = []
@@ -195,6 +195,7 @@ class Market:
         self.writer.forget()
 
     def _note_connection(self) -> None:
+        self._connection_changed.set()
         self.traffic.uptime.mark(present=any(listener.connected for listener in self.listeners.values()))
 
     async def _value_portfolio(self) -> None:
@@ -218,7 +219,8 @@ class Market:
     async def _warm_up_on_reconnect(self) -> None:
         seen = {kind: listener.connections for kind, listener in self.listeners.items()}
         while True:
-            await asyncio.sleep(RECONNECT_PAUSE_S)
+            await self._connection_changed.wait()
+            self._connection_changed.clear()
             for kind, listener in self.listeners.items():
                 reconnected = 0 < seen[kind] < listener.connections
                 seen[kind] = listener.connections

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from lab.host import Host, quiet, stop_signal
+from lab.host import Host, quiet, run_until_done, stop_signal
 from lab.log import Log
 from lab.resp import ReplyError
 from lab.services.sse.configuration import Configuration
@@ -234,4 +234,4 @@ async def serve(settings: Settings) -> None:
 def run(settings: Settings) -> None:
     """Process body of the service."""
     quiet()
-    asyncio.run(serve(settings))
+    run_until_done(serve(settings))

@@ -15,7 +15,7 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lab.clock import TimeScale
-from lab.host import Host, ListeningPort, quiet, stop_signal
+from lab.host import Host, ListeningPort, quiet, run_until_done, stop_signal
 from lab.log import Log
 from lab.services.exchange import ENVIRONMENT_HEADER, NAME
 from lab.services.wsmanager.exposition import CONTENT_TYPE, body, page
@@ -206,4 +206,4 @@ async def serve(name: str, settings: Settings) -> None:
 def run(name: str, settings: Settings) -> None:
     """Process body of one instance."""
     quiet()
-    asyncio.run(serve(name, settings))
+    run_until_done(serve(name, settings))
