@@ -32,10 +32,9 @@ TESTS = f"{POOL}/connection_tests"
 PRICE = "hashes/market:EURUSD"
 
 
-@pytest.mark.parametrize("check_id", sorted(CATALOGUE.checks))
-def test_everything_is_ok_where_all_is_well(check_id):
-    verdict = World().verdict(check_id)
-    assert verdict.state is OK, verdict
+def test_everything_is_ok_where_all_is_well():
+    verdicts = map(World().verdict, sorted(CATALOGUE.checks))
+    assert [verdict for verdict in verdicts if verdict.state is not OK] == []
 
 
 def test_seen_through_the_gateway_every_reported_figure_is_still_judged():

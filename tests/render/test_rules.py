@@ -141,17 +141,26 @@ def test_every_check_has_the_rules_its_limit_has_lines_for():
     assert sum(map(len, found.values())) == len(wanted) + 3
 
 
-@pytest.mark.parametrize("rule", [rule for several in groups(RULES).values() for rule in several][::7])
-def test_a_rule_says_where_how_bad_and_what_to_do(rule):
+def test_a_rule_says_where_how_bad_and_what_to_do():
+    rules = [rule for several in groups(RULES).values() for rule in several]
+    assert [rule["alert"] for rule in rules if not _says_it(rule)] == []
+    assert len(rules) > len(CATALOGUE.checks)
+
+
+def _says_it(rule):
     labels, annotations = rule["labels"], rule["annotations"]
-    if labels["system"] != "healthgate":
-        one = CATALOGUE.checks[rule["alert"]]
-        worst = one.stays.severity if labels["state"] == "unknown" else labels["state"]
-        assert labels == {"check": one.id, "system": one.system, "state": labels["state"], "severity": worst}
-        assert str(one.stays) in annotations["description"]
-        assert annotations["runbook"] == f"docs/runbooks/{one.runbook}.md"
-        assert (ROOT / annotations["runbook"]).is_file()
-    assert all(annotations[name] for name in ("summary", "description", "cause", "action"))
+    complete = all(annotations[name] for name in ("summary", "description", "cause", "action"))
+    if labels["system"] == "healthgate":
+        return complete
+    one = CATALOGUE.checks[rule["alert"]]
+    worst = one.stays.severity if labels["state"] == "unknown" else labels["state"]
+    return (
+        complete
+        and labels == {"check": one.id, "system": one.system, "state": labels["state"], "severity": worst}
+        and str(one.stays) in annotations["description"]
+        and annotations["runbook"] == f"docs/runbooks/{one.runbook}.md"
+        and (ROOT / annotations["runbook"]).is_file()
+    )
 
 
 @pytest.mark.parametrize(
