@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.lab_process import RunningLab
+from tests.spent import Account
 
 TOGETHER = {
     "tests/detection/": "the detection matrix",
@@ -15,6 +16,12 @@ TOGETHER = {
     "tests/workflows/": "runs against a lab",
 }
 """What the tests in some folders share: one worker does them all, one after the other."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count what the tests take."""
+    config.pluginmanager.register(Account(), "spent")
+
 
 LABS = pytest.StashKey[list[RunningLab]]()
 
