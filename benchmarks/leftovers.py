@@ -52,7 +52,7 @@ def main() -> int:
     left, red, killed = 0, 0, 0
     returned: list[float] = []
     with RunningLab() as lab, tempfile.TemporaryDirectory() as folder:
-        suite = Suite(Path(folder), lab.variables)
+        suite = Suite(Path(folder), lab)
         told = lab.get("sse", MONITORING)[1]["configuration"]
         cycle_s = told["cleanup_interval_seconds"] / suite.time_scale
         start = counts(lab)
@@ -62,7 +62,7 @@ def main() -> int:
                 if not killed_in_the_middle(suite, lab, start):
                     print(f"run {number}: it ended before it could be killed")
                     red += 1
-            elif (outcome := suite.run(*SELECTED)).code:
+            elif (outcome := suite.once(*SELECTED)).code:
                 print(f"run {number}: exit {outcome.code}; {outcome.not_ok}")
                 red += 1
             ended = time.monotonic()

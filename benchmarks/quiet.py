@@ -47,10 +47,10 @@ def main() -> int:
         tempfile.TemporaryDirectory() as folder,
         busy_loops(arguments.load),
     ):
-        suite = Suite(Path(folder), lab.variables)
+        suite = Suite(Path(folder), lab)
         for number in range(1, arguments.runs + 1):
             began = time.monotonic()
-            outcome = suite.run()
+            outcome = suite.once()
             walls.append(time.monotonic() - began)
             seen[str(outcome.code)] += 1
             if outcome.code or outcome.not_ok:

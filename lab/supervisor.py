@@ -68,7 +68,16 @@ class Process:
             "started_at": iso(self.starts[-1]) if self.starts else None,
             "restarts_last_hour": len(recent),
             "exit_code": self.exit_code,
+            "waited_s": waited_s(self.pid),
         }
+
+
+def waited_s(pid: int | None) -> float:
+    """Seconds a process was ready to run and had no processor, since it was started; 0 where that is not known."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):  # it has just ended, or the system does not count
+        return 0.0
 
 
 def _raise_the_limit_of_open_files() -> None:

@@ -19,6 +19,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
 CALL_TIMEOUT_S = 30.0
+PRIORITY = -5
+STARVED_S = 0.3
+"""Seconds that one of the lab's processes has waited for a processor while it was looked at, above which what was seen
+says nothing about it: on two idle cores it is a tenth of that."""
+MOST_PATIENCE = 4.0
+"""How many times as long as it takes a lab that is not starved a starved one is waited for at most."""
 T = TypeVar("T")
 
 
@@ -46,6 +52,9 @@ class RunningLab:
             text=True,
             start_new_session=True,
         )
+        # It goes before what waits for it, where that may be asked for: a starved lab is ill, and waited for.
+        with suppress(PermissionError, ProcessLookupError):
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, PRIORITY)
         # The lab gives up by itself well before this; a hanging one must not hang the tests.
         watchdog = _Watchdog(self.process, START_WITHIN_S)
         with watchdog:
@@ -117,10 +126,18 @@ class RunningLab:
         ending: dict[str, Any] = self.control("POST", f"/__lab/processes/{process}/terminate")
         return ending
 
+    def waits(self) -> dict[str, float]:
+        """Seconds each of its processes has waited for a processor since it was started."""
+        return {row["name"]: row["waited_s"] for row in self.control("GET", "/__lab/processes")}
+
     def token(self, role: str, ttl_s: int) -> str:
         """Mint a token for `role` that expires in `ttl_s` seconds."""
         body = {"role": role, "ttl_s": ttl_s}
         return str(self.send("POST", f"{self.url('gateway')}/api/auth/token", body=body)[1]["token"])
+
+    def logged(self, service: str) -> str:
+        """Return the whole lines of a log."""
+        return whole_lines(self.log(service))
 
     def log(self, service: str) -> Path:
         """Path of the log of `market`, `gateway`, `ingress`, `app` (WebSocket manager) or `sse` (event streams)."""
@@ -168,6 +185,47 @@ class RunningLab:
             return status, json.loads(raw) if raw else None
         except ValueError:
             return status, raw.decode("utf-8", "replace")
+
+
+def whole_lines(path: Path) -> str:
+    """Return what a file holds but for a last line that is still being written."""
+    text = path.read_text("utf-8", "replace")
+    return text[: text.rfind("\n") + 1]
+
+
+class Starvation:
+    """How long the processes of a lab waited for a processor since this was made, or last asked."""
+
+    def __init__(self, lab: RunningLab) -> None:
+        self._lab = lab
+        self._before = lab.waits()
+
+    def lately(self) -> str:
+        """Say in words which one waited too long since this was last asked; empty if none did."""
+        waits, before = self._lab.waits(), self._before
+        self._before = waits
+        # one that was started anew counts from nothing
+        since = {name: waited - before.get(name, 0.0) for name, waited in waits.items()}
+        name, waited = max(since.items(), key=lambda one: one[1])
+        return f"{name} waited {waited:.1f} s for a processor" if waited > STARVED_S else ""
+
+
+class Patience:
+    """Seconds that pass while a lab is not starved; where it is, `MOST_PATIENCE` times as many by the clock."""
+
+    def __init__(self, lab: RunningLab, within_s: float) -> None:
+        self.within_s = within_s
+        self.passed_s = 0.0
+        self._starvation = Starvation(lab)
+        self._began = self._asked = time.monotonic()
+
+    def is_over(self) -> bool:
+        """Count what has passed since this was last asked; whether there is none left."""
+        moment = time.monotonic()
+        if not self._starvation.lately() or moment - self._began > MOST_PATIENCE * self.within_s:
+            self.passed_s += moment - self._asked
+        self._asked = moment
+        return self.passed_s > self.within_s
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -16,4 +16,4 @@ def lab(running_lab: RunningLab) -> RunningLab:
 @pytest.fixture
 def suite(lab: RunningLab, tmp_path: Path) -> Suite:
     lab.reset()
-    return Suite(tmp_path, lab.variables)
+    return Suite(tmp_path, lab)

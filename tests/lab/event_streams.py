@@ -124,4 +124,4 @@ def counted(lab: RunningLab) -> int:
 
 
 def log(lab: RunningLab) -> str:
-    return lab.log("sse").read_text("utf-8")
+    return lab.logged("sse")

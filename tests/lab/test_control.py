@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import socket
-from pathlib import Path
 
 import pytest
 
@@ -131,30 +130,28 @@ def test_reset_restarts_what_was_killed_from_outside(lab: RunningLab) -> None:
 
 
 def test_start_up_is_logged_line_by_line(lab: RunningLab) -> None:
-    lines = (Path(lab.variables["LAB_LOGS"]) / "market.log").read_text("utf-8").splitlines()
+    lines = lab.logged("market").splitlines()
     positions = [next(n for n, line in enumerate(lines) if text in line) for text in STARTUP]
     assert positions == sorted(positions)
 
 
 def test_health_checks_and_stable_connections_are_logged(lab: RunningLab) -> None:
-    log = Path(lab.variables["LAB_LOGS"]) / "market.log"
     for text in ("Health Check - Redis: ✅", "messages, connection stable"):
-        wait_until(lambda text=text: text in log.read_text("utf-8"), 8, text)
+        wait_until(lambda text=text: text in lab.logged("market"), 8, text)
 
 
 def test_a_lost_feed_is_logged_and_warmed_up_after(lab: RunningLab) -> None:
-    log = Path(lab.variables["LAB_LOGS"]) / "market.log"
-    before = log.read_text("utf-8").count("Market data warmup successful")
+    before = lab.logged("market").count("Market data warmup successful")
     lab.heal(lab.fault("F.http.down", service="feed"))
-    wait_until(lambda: log.read_text("utf-8").count("Market data warmup successful") > before, 10, "warm-up")
-    assert "WebSocket connection closed" in log.read_text("utf-8")
+    wait_until(lambda: lab.logged("market").count("Market data warmup successful") > before, 10, "warm-up")
+    assert "WebSocket connection closed" in lab.logged("market")
 
 
 def test_gateway_requests_are_logged_with_their_id(lab: RunningLab) -> None:
     token = lab.variables["LAB_ADMIN_TOKEN"]
     headers = {"Authorization": f"Bearer {token}", "X-Request-Id": "req-4711"}
     lab.send("GET", f"{lab.url('gateway')}/api/python-health", headers)
-    text = (Path(lab.variables["LAB_LOGS"]) / "gateway.log").read_text("utf-8")
+    text = lab.logged("gateway")
     line = next(line for line in text.splitlines() if "req-4711" in line)
     assert "INFO gateway - GET /api/python-health 200 " in line
     assert line.endswith("req=req-4711 role=admin")

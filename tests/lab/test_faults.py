@@ -4,7 +4,6 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -358,7 +357,7 @@ def test_stuck_writes_leave_redis_old_while_the_service_believes_all_is_fresh(la
 
 def test_garbled_frames_are_logged_unless_told_otherwise(lab: RunningLab) -> None:
     def lines() -> int:
-        text = (Path(lab.variables["LAB_LOGS"]) / "market.log").read_text("utf-8")
+        text = lab.logged("market")
         return text.count("Message processing error")
 
     before = lines()
@@ -469,7 +468,7 @@ def test_faults_need_sensible_parameters(lab: RunningLab) -> None:
 
 
 def log_of(lab: RunningLab, service: str) -> str:
-    return (Path(lab.variables["LAB_LOGS"]) / f"{service}.log").read_text("utf-8")
+    return lab.logged(service)
 
 
 def test_log_lines_can_be_added_and_go_again(lab: RunningLab) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab_process import LabError, RunningLab, wait_until
+from tests.lab_process import LabError, RunningLab, wait_until, whole_lines
 
 DAY_S = 86400.0
 START = "Starting Python Market Service"
@@ -20,7 +20,7 @@ def folder(lab: RunningLab) -> Path:
 
 
 def lines(path: Path) -> list[str]:
-    return path.read_text("utf-8").splitlines()
+    return whole_lines(path).splitlines()
 
 
 def moments(path: Path, text: str) -> list[float]:

@@ -14,7 +14,7 @@ START = "Starting Python Market Service"
 
 def last_start(lab: RunningLab) -> str:
     """Everything logged since the market service was started last."""
-    return lab.log("market").read_text("utf-8").rpartition(START)[2]
+    return lab.logged("market").rpartition(START)[2]
 
 
 def row(lab: RunningLab, name: str) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_sigterm_ends_the_service_in_time_and_leaves_nothing_open(lab: RunningLa
     assert ending["exit_code"] == 0
     assert ending["elapsed_s"] < 5
     assert ending["left_connections"] == 0
-    logged = lab.log("market").read_text("utf-8").rpartition(START)[0]
+    logged = lab.logged("market").rpartition(START)[0]
     assert "AutoCutoff watcher stopped" in logged
     assert logged.rstrip().splitlines()[-2].endswith("Shutdown complete")
     assert row(lab, "market")["pid"] not in (None, pid)
@@ -88,7 +88,7 @@ def test_a_service_that_cannot_stop_is_forced_to_after_ten_seconds(lab: RunningL
     ending = lab.terminate("market")
     assert ending["exit_code"] == 1
     assert 10 <= ending["elapsed_s"] < 12
-    logged = lab.log("market").read_text("utf-8").rpartition(START)[0]
+    logged = lab.logged("market").rpartition(START)[0]
     assert "Health monitor stopped" in logged.rpartition(START)[2]
     assert "AutoCutoff watcher stopped" not in logged.rpartition(START)[2]
     assert "forcing exit" in logged.rpartition(START)[2]

@@ -352,7 +352,7 @@ EFFECTS: dict[str, tuple[str, dict[str, Any], Effect]] = {
     "lines in the log of the application": (
         "F.log.emit",
         {"log": "app_log", "line": "stream btcusdt@kline_1m retry attempt 333 in 4000 ms", "times": 80},
-        lambda lab: lab.log("app").read_text("utf-8").count("retry attempt 333 in 4000 ms") == 80,
+        lambda lab: lab.logged("app").count("retry attempt 333 in 4000 ms") == 80,
     ),
     "exports that do not run": (
         "F.file.age",
@@ -481,4 +481,4 @@ def test_the_service_starts_anew_with_its_counters_at_nothing(lab: RunningLab) -
     after = page(lab)
     assert after["process_start_time_seconds"] > before["process_start_time_seconds"]
     assert after["stream_creations_total"] < before["stream_creations_total"] + 1
-    assert " streams open, " in lab.log("app").read_text("utf-8")
+    assert " streams open, " in lab.logged("app")
