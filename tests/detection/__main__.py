@@ -24,6 +24,8 @@ def main() -> int:
     for name, figure in evidence.figures().items():
         print(f"{name:<22} {figure}")
     print(f"{'wall time':<22} {time.monotonic() - began:.0f} s")
+    for injection in evidence.alone:
+        print(f"not as declared in company, tried again alone: {injection}")
     complaints = evidence.complaints()
     print(*complaints, sep="\n")
     return int(bool(complaints) | (_write(evidence) if chosen.write else _is_outdated(evidence)))

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
+from http.client import HTTPException
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from healthgate import catalogue, past, profile
 from healthgate.catalogue import Catalogue
@@ -25,7 +26,7 @@ from healthgate.snapshot import Snapshot
 from healthgate.state import State
 from healthgate.verdict import Verdict
 from tests.detection.cell import Given, Injection, Token
-from tests.lab_process import RunningLab
+from tests.lab_process import LabError, Patience, RunningLab
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CATALOGUE: Catalogue = catalogue.load(ROOT / "checks", ROOT)
@@ -69,15 +70,6 @@ class Look:
     def not_ok(self) -> dict[str, State]:
         """State by check, of those that are not ok."""
         return {check: state for check, state in self.states.items() if state is not State.OK}
-
-    def at(self, systems: Collection[str]) -> "Look":
-        """Return what it saw of some systems."""
-        return replace(self, states=of(systems, self.states))
-
-
-def of(systems: Collection[str], found: Mapping[str, T]) -> dict[str, T]:
-    """Return what was found of the checks of some systems."""
-    return {check: one for check, one in found.items() if check.partition(".")[0] in systems}
 
 
 def profile_text() -> str:
@@ -151,7 +143,7 @@ class Bench:
     def until(
         self,
         wanted: Callable[[Look], bool],
-        within_s: float,
+        patience: Patience,
         given: Given | None = None,
         before: Callable[[], None] = lambda: None,
         known: Known | None = None,
@@ -162,25 +154,27 @@ class Bench:
         Looks at every check, or `only` at these. What has to last goes on lasting from one look to the next, as it
         does from run to run.
         """
-        ends = time.monotonic() + within_s
         known = {} if known is None else known
         for number in count():
             time.sleep(min(number * PAUSE_S, LONGEST_PAUSE_S))
             before()
             look = self.look(given, known, only)
             known = look.known
-            if wanted(look) or time.monotonic() > ends:
+            if wanted(look) or patience.is_over():
                 break
         return look
 
-    def come_to(self, expected: Mapping[str, State], within_s: float, given: Given | None = None) -> Look:
+    def patience(self, within_s: float) -> Patience:
+        """Return so many seconds, in which the lab is not starved."""
+        return Patience(self.lab, within_s)
+
+    def come_to(self, expected: Mapping[str, State], patience: Patience, given: Given | None = None) -> Look:
         """Look until these checks are in these states and all others are ok, or the time is up; return the last look.
 
         Until what a look at every check found is as expected, that alone is looked at: it is sooner done.
         """
-        ends = time.monotonic() + within_s
         look = self.look(given)
-        while look.not_ok != expected and time.monotonic() < ends:
+        while look.not_ok != expected and not patience.is_over():
             wanted = {
                 name: expected.get(name, State.OK)
                 for name in {*look.not_ok, *expected}
@@ -189,7 +183,7 @@ class Bench:
             if not _as_told(wanted, look):
                 time.sleep(PAUSE_S)
                 as_wanted = partial(_as_told, wanted)
-                look = self.until(as_wanted, ends - time.monotonic(), given, known=look.known, only=wanted)
+                look = self.until(as_wanted, patience, given, known=look.known, only=wanted)
             look = self.look(given, look.known)
         return look
 
@@ -205,9 +199,9 @@ class Bench:
             for handle in reversed(handles):
                 self.lab.heal(handle)
 
-    def recovered(self, within_s: float = HEALS_WITHIN_S) -> Look:
+    def recovered(self, patience: Patience | None = None) -> Look:
         """Look until every check is ok again; a lab that does not recover is reset for whoever comes next."""
-        look = self.come_to({}, within_s)
+        look = self.come_to({}, patience or self.patience(HEALS_WITHIN_S))
         if look.not_ok:
             self.lab.reset()
         return look
@@ -239,31 +233,65 @@ def _left(verdicts: Mapping[str, Verdict], known: Known) -> Known:
     return found
 
 
+@dataclass(frozen=True)
+class Lost:
+    """A job that was not done, though another lab was tried, and why."""
+
+    job: "Job[Any]"
+    why: str
+
+
+Job = Callable[[Bench], T]
+ATTEMPTS = 2
+"""How many labs a job is given: one whose lab dies, or answers nobody, is done in another."""
+
+
 def carry_out(
-    jobs: Sequence[Callable[[Bench], T]], labs: int = LABS, told: Callable[[str], object] = lambda _: None
-) -> list[T]:
-    """Do every job on one of several labs, in this order; return what they came to, in the same order."""
+    jobs: Sequence[Job[T]], labs: int = LABS, told: Callable[[str], object] = lambda _: None
+) -> list[T | Lost]:
+    """Do every job on one of several labs, in this order; return what they came to, in the same order.
+
+    A lab that dies costs the job it was at, which is tried again in another. What is wrong with a job itself is raised
+    at once, and ends the others.
+    """
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(jobs)):
         waiting.put(number)
-    done: dict[int, T] = {}
+    done: dict[int, T | Lost] = {}
     one_at_a_time = threading.Lock()
+    stopped = threading.Event()
+
+    def next_one() -> int | None:
+        try:
+            return None if stopped.is_set() else waiting.get_nowait()
+        except queue.Empty:
+            return None
 
     def worker(_: int) -> None:
-        with ExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            with one_at_a_time:
-                lab = stack.enter_context(RunningLab())
-            bench = Bench(lab, Path(folder))
-            bench.recovered()
-            while True:
+        number, attempt = next_one(), 1
+        while number is not None:
+            with ExitStack() as stack:
                 try:
-                    number = waiting.get_nowait()
-                except queue.Empty:
-                    return bench.settle()
-                done[number] = jobs[number](bench)
-                gc.freeze()  # what was seen is kept to the end, and need not be gone through time and again
-                told(f"{len(done)} of {len(jobs)}")
+                    folder = stack.enter_context(tempfile.TemporaryDirectory())
+                    with one_at_a_time:
+                        lab = stack.enter_context(RunningLab())
+                    bench = Bench(lab, Path(folder))
+                    bench.recovered()
+                    while number is not None:
+                        done[number] = jobs[number](bench)
+                        gc.freeze()  # what was seen is kept to the end, and need not be gone through time and again
+                        told(f"{len(done)} of {len(jobs)}")
+                        number, attempt = next_one(), 1
+                    bench.settle()
+                except (LabError, OSError, HTTPException, AssertionError) as error:
+                    if number is not None and attempt == ATTEMPTS:
+                        done[number] = Lost(jobs[number], f"{type(error).__name__}: {error}")
+                        number, attempt = next_one(), 1
+                    else:
+                        attempt += 1
+                except BaseException:
+                    stopped.set()
+                    raise
 
     with ThreadPoolExecutor(min(labs, len(jobs)) or 1) as pool:
         list(pool.map(worker, range(min(labs, len(jobs)))))

@@ -31,6 +31,14 @@ class Fault:
     id: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """What it acts on: a figure of a service, a line of a log, else whatever all faults of its kind act on."""
+        given = self.parameters
+        if "pointer" in given or "family" in given:
+            return " ".join(str(given.get(name, "")) for name in ("service", "path", "pointer", "family"))
+        return f"{self.id} {given['line']}" if "line" in given else self.id
+
     def __str__(self) -> str:
         given = self.parameters.items()
         told = ", ".join(f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in given)
@@ -62,6 +70,11 @@ class Injection:
 
     faults: tuple[Fault, ...] = ()
     given: Given = field(default_factory=dict)
+
+    @property
+    def touches(self) -> set[str]:
+        """What it acts on: figures, logs, certificates, variables of the run."""
+        return {one.place for one in self.faults} | set(self.given)
 
     def __str__(self) -> str:
         return " + ".join([*map(str, self.faults), *(f"{name} is {value}" for name, value in self.given.items())])

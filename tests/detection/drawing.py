@@ -101,7 +101,7 @@ class Panel:
         self.title = TITLES[system]
         self.columns = list(rounds.values())
         self.own = set(own_checks)
-        touched = {name for one in self.columns for name in {**one.expected, **one.during.not_ok}}
+        touched = {name for one in self.columns for name in {**one.expected, **one.not_ok}}
         mine = [check for check in CATALOGUE.checks if check in self.own]
         self.rows = [*mine, *(check for check in CATALOGUE.checks if check in touched - self.own)]
         self.width = LABELS + SIDE * len(self.columns)
@@ -143,6 +143,8 @@ class Panel:
             yield f'<text transform="translate({x:g} {HEAD - 8}) rotate(-{LEAN})">{escape(name)}</text>'
 
     def _mark(self, one: Round, check: str) -> str:
+        if check in one.beside:
+            return ""
         expected, seen = one.expected.get(check, State.OK), one.during.states.get(check)
         if seen is not expected:
             return alien() if seen in TRIPPED else absent()

@@ -58,7 +58,7 @@ class Edge:
     @property
     def touches(self) -> set[str]:
         """What its faults act on: a figure, a log, a certificate."""
-        return {_place(one) for one in (*self.injection.faults, *self.brief)} | set(self.injection.given)
+        return self.injection.touches | {one.place for one in self.brief}
 
     def disturbed_by(self, other: "Edge") -> bool:
         """Whether this edge and another cannot be seen at the same time."""
@@ -76,14 +76,6 @@ class Edge:
             self.between is None or self.between[0] < cast("float", look.values[check]) < self.between[1]
             for check in self.expected
         )
-
-
-def _place(one: Fault) -> str:
-    """Name what a fault acts on: of a figure its service and place, else what all faults of its kind act on."""
-    given = one.parameters
-    if "pointer" in given:
-        return f"{given['service']} {given['path']} {given['pointer']}"
-    return f"{given['service']} {given['family']}" if "family" in given else one.id
 
 
 @dataclass
@@ -136,8 +128,10 @@ class Visit:
             return len(seen) == len(self.edges)
 
         with bench.suffering(Injection(faults)):
-            last = bench.until(all_seen, within_s, given, before=self.cause_briefly(bench), only=asked_for)
-        healed = not bench.recovered(HEALS_WITHIN_S).not_ok
+            last = bench.until(
+                all_seen, bench.patience(within_s), given, before=self.cause_briefly(bench), only=asked_for
+            )
+        healed = not bench.recovered(bench.patience(HEALS_WITHIN_S)).not_ok
         took_s = time.monotonic() - began
         return [Sighting(edge, seen.get(number, last), healed, took_s) for number, edge in enumerate(self.edges)]
 

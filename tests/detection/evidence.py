@@ -5,18 +5,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from tests.detection.bench import CATALOGUE, Bench, carry_out
-from tests.detection.cell import PROFILE, Cell
-from tests.detection.edges import EDGES, Sighting, visits
-from tests.detection.matrix import CELLS, Round, by_check, together, trials
+from tests.detection.bench import CATALOGUE, Bench, Lost, carry_out
+from tests.detection.cell import PROFILE, Cell, Injection
+from tests.detection.edges import EDGES, Edge, Sighting, visits
+from tests.detection.matrix import CELLS, Round, by_check, doubtful, together, trials
 from tests.detection.mutation import Kept, Mutations, mutate
 from tests.detection.proof import Demonstrations, Proven
 from tests.detection.proofs import OF_THE_MANAGER, OF_THE_PLATFORM, OF_THE_STREAMS, PROOFS
 from tests.detection.scenario import SCENARIOS, Play, Played
+
+if TYPE_CHECKING:
+    from healthgate.state import State
 
 ROWS: dict[str, dict[str, list[str]]] = yaml.safe_load((Path(__file__).parent / "rows.yaml").read_text("utf-8"))
 """Rows of the specification by priority, with their parameters."""
@@ -26,13 +29,19 @@ T = TypeVar("T")
 
 @dataclass
 class Evidence:
-    """What was seen. `layers` says of every fault of the lab how real it is, in the lab's own words."""
+    """What was seen. `layers` says of every fault of the lab how real it is, in the lab's own words.
+
+    `alone` are the injections that were tried again alone, since not all was as declared when others were caused too;
+    `lost` are jobs that no lab lived to see done.
+    """
 
     rounds: list[Round]
+    alone: list[Injection]
     sightings: list[Sighting]
     played: list[Played]
     proven: list[Proven]
     mutations: Mutations
+    lost: list[Lost]
     layers: dict[str, str]
 
     @cached_property
@@ -40,9 +49,29 @@ class Evidence:
         """The round in which each check's own fault was caused."""
         return by_check(self.rounds)
 
+    def complaint_of_check(self, check: str) -> str:
+        """Say how a check's own fault was seen other than declared; empty if it was not."""
+        return self.of_check[check].complaint(check) if check in self.of_check else self._not_there
+
+    def complaints_at(self, edge: Edge) -> list[str]:
+        """Say how a value at a line was judged other than declared."""
+        return next((one.complaints for one in self.sightings if one.edge == edge), [self._not_there])
+
+    def complaints_of_scenario(self, name: str) -> list[str]:
+        """Say how a scenario went other than declared."""
+        return next((one.complaints for one in self.played if one.scenario.id == name), [self._not_there])
+
+    def complaint_of_proof(self, name: str) -> str:
+        """Say what did not come out as it should when a claim was put to the test."""
+        return next((one.complaint for one in self.proven if one.id == name), self._not_there)
+
+    @property
+    def _not_there(self) -> str:
+        return "not tried: " + ("; ".join(one.why for one in self.lost) or "nobody knows why")
+
     def layer(self, cell: Cell) -> str:
         """Return how real a cell's injection is: the least real of its faults."""
-        found = {self.layers[fault.id] for fault in cell.injection.faults}
+        found = {self.layers.get(fault.id) for fault in cell.injection.faults}
         return next(
             (layer for layer in ("response", "report", "behaviour", "infrastructure") if layer in found), PROFILE
         )
@@ -83,6 +112,7 @@ class Evidence:
         found += [f"{one.scenario.id}: {words}" for one in self.played for words in one.complaints]
         found += [f"{one.id}: {one.complaint}" for one in self.proven if one.complaint]
         found += [f"nobody noticed: {name}" for name in self.mutations.unexplained]
+        found += [f"not done, {one.why}: {one.job}" for one in self.lost]
         return [words for words in found if words]
 
 
@@ -110,14 +140,21 @@ def gather(told: Callable[[str], object] = lambda _: None) -> Evidence:
         *together(trials(CELLS)),
     ]
     done = carry_out(jobs, told=told)
-    rounds, sightings = of_kind(Round, done), sorted(of_kind(Sighting, done), key=lambda one: EDGES.index(one.edge))
+    sightings = sorted(of_kind(Sighting, done), key=lambda one: EDGES.index(one.edge))
+    rounds = of_kind(Round, done)
+    again = carry_out(doubtful(rounds), told=told)
+    if tried := of_kind(Round, again):
+        alone = {one.injection.key for one in tried}
+        rounds = [*(one for one in rounds if one.injection.key not in alone), *tried]
     return Evidence(
         rounds,
+        [one.injection for one in tried],
         sightings,
         of_kind(Played, done),
         of_kind(Proven, done),
         mutate(kept(rounds, sightings)),
-        next(one for one in done if isinstance(one, dict)),
+        of_kind(Lost, [*done, *again]),
+        next((one for one in done if isinstance(one, dict)), {}),
     )
 
 
@@ -129,10 +166,15 @@ def of_kind(kind: type[T], done: list[Any]) -> list[T]:
 
 def kept(rounds: list[Round], sightings: list[Sighting]) -> list[Kept]:
     """Return every look with what was declared of it, for judging it again."""
+    together: dict[int, dict[str, State]] = {}
+    for one in rounds:
+        together.setdefault(id(one.during), {}).update(one.expected)
     return [
-        *(Kept(one.during, one.expected, all_others_ok=True) for one in rounds),
+        *{id(one.during): Kept(one.during, together[id(one.during)], all_others_ok=True) for one in rounds}.values(),
         *(Kept(one.during, one.edge.expected, all_others_ok=False) for one in sightings),
-        *(Kept(one.after, {}, all_others_ok=True) for one in rounds if not one.meanwhile),
+        *{
+            id(one.after): Kept(one.after, {}, all_others_ok=True) for one in rounds if one.after and not one.meanwhile
+        }.values(),
     ]
 
 

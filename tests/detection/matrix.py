@@ -1,20 +1,25 @@
 """Every declared fault caused in a running lab: healthy, fault, healthy again, and what the checks said."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import zip_longest
 
 from healthgate.state import State
 from tests.detection import gateway, market, sse, wsmanager
-from tests.detection.bench import CATALOGUE, HEALS_WITHIN_S, Bench, Healing, Look, of
+from tests.detection.bench import CATALOGUE, HEALS_WITHIN_S, Bench, Healing, Look
 from tests.detection.cell import ROLLUP, TRIPPED, Cell, Injection, among
 
 PARTS = (frozenset({"gateway", "market"}), frozenset({"wsmanager"}), frozenset({"sse"}))
 """Systems that have nothing to do with those of another part: what is broken in one part is seen in no other."""
 
+MOST_OF_A_PART = 4
+"""Injections of one part that are caused at the same time."""
+
+UPSETTING = frozenset({"F.mkt.start", "F.mp.flag", "F.sse.config", "F.wsm.flag"})
+"""Faults that start a process anew: whatever else was caused in their part would be gone."""
+
 TIMES = 2
-"""How often injections are tried at most."""
+"""How often an injection that is caused alone is tried at most."""
 
 CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS | wsmanager.CELLS | sse.CELLS
 
@@ -23,15 +28,17 @@ CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS | wsmanager.CELLS | sse.CE
 class Round:
     """One injection: what was expected of whom, what was seen while it lasted and after it was lifted.
 
-    `meanwhile` is what was expected of the next injection, where that had been caused when this one was seen healed.
+    `beside` are checks of which another injection, caused at the same time, was expected to be seen. `meanwhile` is
+    what was expected of the next injections, where they had been caused when this one was seen healed.
     """
 
     injection: Injection
     checks: list[str]
     expected: dict[str, State]
     during: Look
+    beside: frozenset[str] = frozenset()
     took_s: float = field(compare=False, default=0.0)
-    after: Look = field(init=False)
+    after: Look | None = field(init=False, default=None)
     meanwhile: dict[str, State] = field(init=False, default_factory=dict)
 
     def see_healed(self, look: Look, meanwhile: Mapping[str, State]) -> None:
@@ -39,22 +46,24 @@ class Round:
         self.after, self.meanwhile = look, dict(meanwhile)
 
     @property
+    def not_ok(self) -> dict[str, State]:
+        """State by check, of those that were not ok on account of this injection, or of nobody knows what."""
+        return {check: state for check, state in self.during.not_ok.items() if check not in self.beside}
+
+    @property
     def unexpected(self) -> dict[str, State]:
         """Alarms that nobody declared, and declared ones in another state."""
-        return {
-            check: state
-            for check, state in self.during.not_ok.items()
-            if state in TRIPPED and self.expected.get(check) is not state and check not in self.checks
-        }
+        return {check: state for check, state in self._undeclared() if state in TRIPPED}
 
     @property
     def strays(self) -> dict[str, State]:
         """Checks that are not ok without being an alarm (missed, unknown, blocked), and should not be so."""
-        return {
-            check: state
-            for check, state in self.during.not_ok.items()
-            if state not in TRIPPED and self.expected.get(check) is not state and check not in self.checks
-        }
+        return {check: state for check, state in self._undeclared() if state not in TRIPPED}
+
+    def _undeclared(self) -> Iterator[tuple[str, State]]:
+        for check, state in self.not_ok.items():
+            if self.expected.get(check) is not state and check not in self.checks:
+                yield check, state
 
     @property
     def absent(self) -> dict[str, State]:
@@ -68,8 +77,8 @@ class Round:
 
     @property
     def healed(self) -> bool:
-        """Whether every check was ok again once the fault was lifted, but for what the next one was to bring."""
-        return self.after.not_ok == self.meanwhile
+        """Whether every check was ok again once the fault was lifted, but for what the next ones were to bring."""
+        return self.after is not None and self.after.not_ok == self.meanwhile
 
     def detected(self, check: str) -> bool:
         """Whether a check came to the state declared for it."""
@@ -77,8 +86,8 @@ class Round:
 
     @property
     def exact(self) -> bool:
-        """Whether all checks together were as declared."""
-        return self.during.not_ok == self.expected
+        """Whether all checks together were as declared, and well afterwards."""
+        return self.not_ok == self.expected and self.healed
 
     def complaint(self, check: str) -> str:
         """Say in one sentence how this differs from what was declared of a check; empty if it does not."""
@@ -92,7 +101,9 @@ class Round:
         ):
             if found:
                 told.append(f"{words}: {_listed(found, self.during.reasons)}")
-        if not self.healed:
+        if self.after is None:
+            told.append("it was not seen healed, since the lab was lost")
+        elif not self.healed:
             left = {
                 check: state for check, state in self.after.not_ok.items() if self.meanwhile.get(check) is not state
             }
@@ -124,21 +135,40 @@ class Trial:
                 return part
         raise ValueError(f"{self.injection} is expected to be seen in {', '.join(sorted(systems))}")
 
+    @property
+    def is_upsetting(self) -> bool:
+        """Whether nothing else can be caused in its part meanwhile."""
+        return any(one.id in UPSETTING for one in self.injection.faults)
+
+    def goes_with(self, other: "Trial") -> bool:
+        """Whether both can be caused at the same time and each be seen by what is expected of it alone.
+
+        Both may be expected to bring the summary of everything to the same state.
+        """
+        if self.passes or other.passes or (self.part == other.part and (self.is_upsetting or other.is_upsetting)):
+            return False
+        both = set(self.expected) & set(other.expected)
+        return (
+            both <= {ROLLUP}
+            and all(self.expected[check] is other.expected[check] for check in both)
+            and not self.injection.touches & other.injection.touches
+        )
+
 
 @dataclass(frozen=True)
 class Together:
-    """A job: cause one injection in each part of the platform, wait for what is expected of them, lift them.
+    """A job: cause injections that have nothing to do with each other, wait for what is expected of them, lift them.
 
-    Every check is looked at: in each part all have to be as the one injection there has it. That all is well again is
-    seen by the next look in which nothing overlaps with it. Where nothing is seen but what is expected, and not all of
-    that, a busy machine has missed what passes, and it is tried again.
+    Every check is looked at: all have to be as the injections have them. That all is well again is seen by the next
+    look in which nothing overlaps with it. Of an injection that is caused alone and of which nothing is seen but what
+    is expected, and not all of that, a busy machine has missed what passes, and it is tried again.
     """
 
     trials: tuple[Trial, ...]
 
     @property
     def expected(self) -> dict[str, State]:
-        """What may not be ok, in all parts."""
+        """What may not be ok."""
         return {check: state for one in self.trials for check, state in one.expected.items()}
 
     def __call__(self, bench: Bench) -> list[Round]:
@@ -149,49 +179,57 @@ class Together:
             bench.settle()
         within_s = max(one.shows_within_s for one in self.trials)
         within_s += HEALS_WITHIN_S if bench.healing is not None else 0.0
-        faults = tuple(fault for one in self.trials for fault in one.injection.faults)
-        given = {name: value for one in self.trials for name, value in one.injection.given.items()}
+        injection = Injection(
+            tuple(fault for one in self.trials for fault in one.injection.faults),
+            {name: value for one in self.trials for name, value in one.injection.given.items()},
+        )
         for number in range(1, TIMES + 1):
-            with bench.suffering(Injection(faults)):
-                during = bench.come_to(expected, within_s, given)
+            with bench.suffering(injection):
+                during = bench.come_to(expected, bench.patience(within_s), injection.given)
             is_too_late = during.not_ok != expected and during.not_ok.items() <= expected.items()
-            if not is_too_late or number == TIMES:
+            if not is_too_late or len(self.trials) > 1 or number == TIMES:
                 break
             bench.show_healed(bench.recovered(), {})
-        took_s = time.monotonic() - began
-        seen = [(systems, self._round(one, during.at(systems), took_s)) for one, systems in self._parts()]
-
-        def see_healed(look: Look, meanwhile: Mapping[str, State]) -> None:
-            for systems, one in seen:
-                one.see_healed(look.at(systems), of(systems, meanwhile))
-
         if during.not_ok == expected:
             bench.show_healed(during, expected)
         bench.settle()
+        rounds = self._rounds(during, time.monotonic() - began)
+
+        def see_healed(look: Look, meanwhile: Mapping[str, State]) -> None:
+            for one in rounds:
+                one.see_healed(look, meanwhile)
+
         bench.healing = Healing(frozenset(expected), see_healed)
-        return [one for _, one in seen]
+        return rounds
 
-    def _parts(self) -> list[tuple[Trial, frozenset[str]]]:
-        """Return each trial with the systems in which whatever is wrong is laid at its door; the first has the rest."""
-        rest = frozenset().union(*PARTS) - frozenset().union(*(one.part for one in self.trials))
-        return [(one, one.part | (frozenset() if number else rest)) for number, one in enumerate(self.trials)]
-
-    def _round(self, one: Trial, during: Look, took_s: float) -> Round:
-        return Round(one.injection, list(one.checks), one.expected, during, took_s)
+    def _rounds(self, during: Look, took_s: float) -> list[Round]:
+        every = set(self.expected)
+        return [
+            Round(one.injection, list(one.checks), one.expected, during, frozenset(every - set(one.expected)), took_s)
+            for one in self.trials
+        ]
 
 
 def together(several: Iterable[Trial]) -> list[Together]:
-    """Return jobs that try these: in each at most one of a part, those that take long with others that do.
+    """Return few jobs that try these: those that take long, and those of which much is expected, first."""
+    jobs: list[list[Trial]] = []
+    for one in sorted(several, key=lambda trial: (-trial.shows_within_s, -len(trial.expected))):
+        company = next((some for some in jobs if _has_room(some, one)), None)
+        if company is None:
+            jobs.append([one])
+        else:
+            company.append(one)
+    return [Together(tuple(some)) for some in jobs]
 
-    What passes is tried alone.
-    """
-    several = list(several)
-    alone = [Together((one,)) for one in several if one.passes]
-    by_part: dict[frozenset[str], list[Trial]] = {part: [] for part in PARTS}
-    for one in sorted(several, key=lambda trial: -trial.shows_within_s):
-        if not one.passes:
-            by_part[one.part].append(one)
-    return [*alone, *(Together(tuple(filter(None, some))) for some in zip_longest(*by_part.values()))]
+
+def _has_room(some: list[Trial], one: Trial) -> bool:
+    return sum(other.part == one.part for other in some) < MOST_OF_A_PART and all(map(one.goes_with, some))
+
+
+def doubtful(rounds: Iterable[Round]) -> list[Together]:
+    """Return jobs that try, each alone, what was caused in company and not exactly as declared, or not seen healed."""
+    names = {one.injection.key for one in rounds if (one.beside and not one.exact) or one.after is None}
+    return [Together((one,)) for one in trials(CELLS) if one.injection.key in names]
 
 
 def trials(cells: Mapping[str, Cell]) -> list[Trial]:

@@ -26,10 +26,10 @@ INTRODUCTION = """\
 
 A green check is worth what its ability to turn red is worth. Each of them has a fault here that is really caused in
 a running lab: healthy, fault, healthy again. A fault is exact: every check that is not named beside it stays `ok`,
-and what is named beside it follows by logic, since it is another view of the same fact. Parts that have nothing to do
-with each other (the gateway with the market service, the WebSocket manager, the event streams) suffer one fault each at
-a time. This page is what was seen; `python -m tests.detection --write` sees it anew, and a test fails if it says
-anything else.
+and what is named beside it follows by logic, since it is another view of the same fact. Faults that act on different
+things, and of which different checks have to tell, are caused at the same time; where not every check is then as
+declared, each of them is caused alone. This page is what was seen; `python -m tests.detection --write` sees it anew,
+and a test fails if it says anything else.
 """
 
 LAYERS = """\
@@ -94,7 +94,7 @@ def _cells(evidence: Evidence, system: str) -> str:
 
 
 def _beside(one: Round, check: str) -> str:
-    seen = {name: state for name, state in one.during.not_ok.items() if name != check}
+    seen = {name: state for name, state in one.not_ok.items() if name != check}
     rollup = seen.pop(ROLLUP, None)
     blocked = [name for name, state in seen.items() if state is State.BLOCKED]
     told = [f"`{name}` {state}" for name, state in sorted(seen.items()) if state is not State.BLOCKED]

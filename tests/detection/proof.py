@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from tests.detection.bench import Bench
 from tests.detection.cell import Fault
-from tests.lab_process import RunningLab, wait_until
+from tests.lab_process import RunningLab, Starvation, wait_until
 
+TIMES = 3
+"""How often a claim is put to the test at most, where the lab is starved meanwhile."""
 RECOVERS_WITHIN_S = 90.0
 """Some lines in the log count for an hour, which is a minute here."""
 
@@ -68,7 +70,7 @@ class Demonstrations:
     def __call__(self, bench: Bench) -> list[Proven]:
         """Measure each as it is, with its fault, and healed."""
         found = [self._proven(bench.lab, name, proof) for name, proof in self.proofs.items()]
-        bench.recovered(RECOVERS_WITHIN_S)
+        bench.recovered(bench.patience(RECOVERS_WITHIN_S))
         return found
 
     def _proven(self, lab: RunningLab, name: str, proof: Proof) -> Proven:
@@ -77,8 +79,14 @@ class Demonstrations:
         return Proven(name, before, with_fault, after, time.monotonic() - began)
 
     def _measured(self, lab: RunningLab, proof: Proof, broken: Fault | None) -> Measurement:
-        wait_until(lab.is_healthy, RECOVERS_WITHIN_S, "the lab is healthy")
-        return proof.measured(lab, broken)
+        """Put it to the test; what a starved lab shows other than it should says nothing, and is measured again."""
+        for _ in range(TIMES):
+            wait_until(lab.is_healthy, RECOVERS_WITHIN_S, "the lab is healthy")
+            starvation = Starvation(lab)
+            found = proof.measured(lab, broken)
+            if found.held is (broken is None) or not starvation.lately():
+                break
+        return found
 
 
 def beside(measured: Callable[[RunningLab], Measurement]) -> Measure:

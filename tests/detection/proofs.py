@@ -9,7 +9,6 @@ import time
 import urllib.error
 import urllib.request
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tests.detection.cell import Fault, fault
@@ -79,11 +78,10 @@ def error_mapping(lab: RunningLab) -> Measurement:
 
 def start(lab: RunningLab, broken: Fault | None, *, missing: str, line: str) -> Measurement:
     """Start the market service while something it needs is missing: what its log says, and whether it goes on."""
-    log = Path(lab.variables["LAB_LOGS"]) / "market.log"
     parameters = broken.parameters if broken else {"broken": missing}
     handle = lab.fault("F.mkt.start", **parameters)
     try:
-        text = log.read_text("utf-8").rpartition("Starting Python Market Service")[2]
+        text = lab.logged("market").rpartition("Starting Python Market Service")[2]
         row = next(row for row in lab.control("GET", "/__lab/processes") if row["name"] == "market")
     finally:
         lab.heal(handle)
@@ -123,8 +121,7 @@ def restart(lab: RunningLab, broken: Fault | None, *, which: str) -> Measurement
 
 def warmup(lab: RunningLab) -> Measurement:
     """The feed breaks off and comes back: whether the warm-up is told of within 15 s, and prices are fresh in 60."""
-    log = Path(lab.variables["LAB_LOGS"]) / "market.log"
-    before = log.read_text("utf-8").count("Market data warmup successful")
+    before = lab.logged("market").count("Market data warmup successful")
     lab.heal(lab.fault("F.http.down", service="feed"))
 
     def connected() -> bool:
@@ -134,7 +131,7 @@ def warmup(lab: RunningLab) -> Measurement:
     wait_until(connected, 30, "both listeners are connected again")
     try:
         wait_until(
-            lambda: log.read_text("utf-8").count("Market data warmup successful") > before, 15, "the warm-up is told"
+            lambda: lab.logged("market").count("Market data warmup successful") > before, 15, "the warm-up is told"
         )
     except AssertionError:
         return Measurement(False, "no warm-up within 15 s")

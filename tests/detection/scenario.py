@@ -130,10 +130,10 @@ class Play:
         one = self.scenario
         for _ in range(TIMES):
             with bench.suffering(one.injection):
-                during = bench.until(lambda look: not one.deviations(look.states), one.shows_within_s)
-            lifted = time.monotonic()
-            after = bench.recovered(one.recovers_within_s)
-            played = Played(one, during, after, time.monotonic() - lifted, time.monotonic() - began)
+                during = bench.until(lambda look: not one.deviations(look.states), bench.patience(one.shows_within_s))
+            patience = bench.patience(one.recovers_within_s)
+            after = bench.recovered(patience)
+            played = Played(one, during, after, patience.passed_s, time.monotonic() - began)
             if not played.deviations:
                 break
         return played

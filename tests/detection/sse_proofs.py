@@ -42,10 +42,10 @@ def broken_by(lab: RunningLab, *faults: Fault | None) -> Iterator[None]:
 @contextmanager
 def started_with(lab: RunningLab, **settings: int) -> Iterator[str | None]:
     """Start the service with settings; gives what it has logged by the time it is ready, None if it does not get so."""
-    before = len(lab.log("sse").read_text("utf-8"))
+    before = len(lab.logged("sse"))
     with broken_by(lab, set_to(**settings)):
         ready = _reached(lambda: lab.get("sse", MONITORING)[0] == 200, READY_WITHIN_S)
-        yield lab.log("sse").read_text("utf-8")[before:] if ready else None
+        yield lab.logged("sse")[before:] if ready else None
 
 
 def _reached(condition: Any, within_s: float) -> bool:

@@ -8,6 +8,5 @@ from tests.detection.proofs import PROOFS
 
 @pytest.mark.parametrize("name", PROOFS)
 def test_a_claim_holds_fails_with_its_fault_and_holds_again(evidence: Evidence, name: str) -> None:
-    proven = next(one for one in evidence.proven if one.id == name)
-    if proven.complaint:
-        pytest.fail(f"{name}: {PROOFS[name].claim}; {proven.complaint}", pytrace=False)
+    if complaint := evidence.complaint_of_proof(name):
+        pytest.fail(f"{name}: {PROOFS[name].claim}; {complaint}", pytrace=False)
