@@ -9,6 +9,8 @@ import pytest
 from tests.lab_process import RunningLab
 from tests.spent import Account
 
+pytest_plugins = ["tests.ceilings"]
+
 TOGETHER = {
     "tests/detection/": "the detection matrix",
     "tests/lab/": "a running lab",
