@@ -44,7 +44,10 @@ class Failures:
     def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
         """Try again what may be tried again, after everything else has been told."""
         yield
-        if session.exitstatus != pytest.ExitCode.TESTS_FAILED or not self.names:
+        if not self.names:
+            return
+        if session.exitstatus != pytest.ExitCode.TESTS_FAILED:
+            say(session, f"nothing is tried again: the run ended with {int(session.exitstatus)} in any case")
             return
         reason = objection(list(self.names), stopped=bool(session.shouldfail or session.shouldstop))
         if reason:

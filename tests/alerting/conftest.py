@@ -7,9 +7,10 @@ import pytest
 
 from healthgate.report.alerting import alertmanager as alertmanagers
 from healthgate.report.alerting import notices
-from tests.alerting.servers import ALERTMANAGER, Alertmanager, Webhook
+from tests.alerting.servers import Alertmanager, Webhook
 from tests.engine.project import WELL, Project
 from tests.engine.target import Target
+from tests.tools import program
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +49,7 @@ def webhook() -> Iterator[Webhook]:
 @pytest.fixture
 def start_alertmanager(tmp_path: Path, webhook: Webhook) -> Iterator[Callable[[], Alertmanager]]:
     """A function that starts an Alertmanager on loopback; it ends with the test."""
-    if ALERTMANAGER is None:
-        pytest.skip("no prometheus-alertmanager here: .ci/debian prometheus-alertmanager installs it")
+    program("prometheus-alertmanager")
     started: list[Alertmanager] = []
 
     def start() -> Alertmanager:

@@ -18,9 +18,8 @@ from typing import Any
 import yaml
 
 from tests.engine.target import closed_port
+from tests.tools import program
 
-ALERTMANAGER = shutil.which("prometheus-alertmanager")
-AMTOOL = shutil.which("amtool")
 EXAMPLE = Path(__file__).parents[2] / "monitoring/alertmanager.yaml"
 PATIENCE = 45
 """Seconds anything may take on a loaded machine."""
@@ -103,7 +102,7 @@ class Alertmanager:
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = [
-            str(ALERTMANAGER),
+            program("prometheus-alertmanager"),
             f"--config.file={self.folder / 'alertmanager.yaml'}",
             f"--storage.path={self.folder / 'data'}",
             f"--web.listen-address={self.address}",

@@ -7,18 +7,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import which
 from urllib.parse import quote
 
 import pytest
 
 from healthgate import catalogue as catalogues
 from healthgate.render import alerts
-from tests.alerting.servers import AMTOOL, EXAMPLE, Alertmanager, Webhook
+from tests.alerting.servers import EXAMPLE, Alertmanager, Webhook
 from tests.alerting.telling import CRITICAL, tell, verdict
 from tests.engine.project import Project
 from tests.engine.target import Target
-from tests.render.prometheus import PROMETHEUS, PROMTOOL, Prometheus, Promtool
+from tests.render.prometheus import Prometheus, Promtool
+from tests.tools import needs, program
 
 PAGE = EXAMPLE.parents[1] / "docs/alerting.md"
 PRESSURE = ("boiler.pressure", "critical", "works")
@@ -54,8 +54,8 @@ def rules_of(project: Project) -> str:
 @pytest.fixture
 def start_prometheus(tmp_path: Path) -> Iterator[Callable[[str, str], Prometheus]]:
     """A function that starts a Prometheus with rules that tells an Alertmanager; it ends with the test."""
-    if PROMETHEUS is None or PROMTOOL is None:
-        pytest.skip("no prometheus here: .ci/debian prometheus installs it")
+    program("prometheus")
+    program("promtool")
     started: list[Prometheus] = []
 
     def start(rules: str, alertmanager: str) -> Prometheus:
@@ -142,14 +142,13 @@ def test_a_check_in_maintenance_is_published_muted_and_told_by_nobody(
         'healthgate_maintenance{check="boiler.pressure"} 1',
         'healthgate_maintenance{check="boiler.purity"} 1',
     ]
-    if PROMTOOL is not None:
-        checked = subprocess.run(
-            [PROMTOOL, "check", "metrics"], input=page, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert checked.returncode == 0, checked.stdout + checked.stderr
+    checked = subprocess.run(
+        [program("promtool"), "check", "metrics"], input=page, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@pytest.mark.skipif(which("jq") is None or which("curl") is None, reason="no jq or no curl here")
+@needs("jq", "curl")
 def test_the_alerts_of_an_environment_that_is_given_up_are_ended_as_the_page_says(alertmanager: Alertmanager) -> None:
     for environment in ("depot", "works"):
         tell(alertmanager.url, verdict(CRITICAL, environment=environment), heartbeat="1h")
@@ -165,14 +164,15 @@ def test_the_alerts_of_an_environment_that_is_given_up_are_ended_as_the_page_say
     assert len(alertmanager.api("alerts")) == 3
 
 
-@pytest.mark.skipif(AMTOOL is None, reason="no amtool here: .ci/debian prometheus-alertmanager installs it")
+@needs("amtool")
 def test_the_example_configuration_is_one() -> None:
-    done = subprocess.run([str(AMTOOL), "check-config", str(EXAMPLE)], capture_output=True, text=True, check=False)
+    command = [program("amtool"), "check-config", str(EXAMPLE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SUCCESS" in done.stdout
 
 
-@pytest.mark.skipif(AMTOOL is None, reason="no amtool here: .ci/debian prometheus-alertmanager installs it")
+@needs("amtool")
 @pytest.mark.parametrize(
     ("labels", "receiver"),
     [
@@ -186,6 +186,6 @@ def test_the_example_configuration_is_one() -> None:
 )
 def test_the_example_sends_alerts_to_whom_they_concern(labels: dict[str, str], receiver: str) -> None:
     words = [f"{name}={value}" for name, value in labels.items()]
-    command = [str(AMTOOL), "config", "routes", "test", f"--config.file={EXAMPLE}", *words]
+    command = [program("amtool"), "config", "routes", "test", f"--config.file={EXAMPLE}", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == receiver, done.stderr

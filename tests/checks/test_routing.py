@@ -1,7 +1,6 @@
 """Whom an Alertmanager tells is found as the Alertmanager itself finds it."""
 
 import json
-import shutil
 import subprocess
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 
 from checks.wsmanager.routing import integrations, receivers
 from healthgate import Facts, NoData
+from tests.tools import program
 
 LABELS = {"alertname": "Leak", "severity": "critical", "environment": "production"}
 
@@ -49,8 +49,7 @@ def test_routes_are_followed(route, told):
 
 @every_tree
 def test_a_real_alertmanager_follows_them_alike(route, told, tmp_path):
-    amtool = shutil.which("amtool")
-    assert amtool, "amtool is installed with the Alertmanager"
+    amtool = program("amtool")
     file = tmp_path / "alertmanager.yml"
     file.write_text(json.dumps(configuration(route)))
     labels = [f"{name}={value}" for name, value in LABELS.items()]

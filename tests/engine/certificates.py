@@ -1,6 +1,5 @@
 """Certificates for loopback, made by the openssl command for one test session, and authorities that issue them."""
 
-import shutil
 import socket
 import ssl
 import subprocess
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-OPENSSL = shutil.which("openssl")
+from tests.tools import program
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def made_for(names: str, folder: Path, label: str, days: int = 2) -> Certificate
     key, certificate, both = (folder / f"{label}.{end}" for end in ("key", "crt", "pem"))
     subprocess.run(
         [
-            *(str(OPENSSL), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *(program("openssl"), "req", "-x509", *KEY),
             *("-subj", f"/CN={label}", "-addext", f"subjectAltName={names}", "-days", str(days)),
             *("-keyout", str(key), "-out", str(certificate)),
         ],
@@ -122,5 +121,5 @@ KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
 def _openssl(*words: str) -> None:
-    done = subprocess.run([str(OPENSSL), *words], check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([program("openssl"), *words], check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

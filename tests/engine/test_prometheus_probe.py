@@ -12,8 +12,9 @@ from healthgate import NoData, Prometheus, Secret, System, Url, prometheus_secon
 from healthgate.secret import Redactor
 from healthgate.source import Absent, Probe, Scene, Source
 from tests.engine.project import Project
-from tests.engine.prometheus_server import PROMETHEUS, Server, running
+from tests.engine.prometheus_server import Server, running
 from tests.engine.target import Hostile, Peer, Target, closed_port, told
+from tests.tools import program
 
 TOKEN = "planted-token-0123456789"
 
@@ -81,8 +82,7 @@ RULES = {
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if PROMETHEUS is None:
-        pytest.skip("no Prometheus here")
+    program("prometheus")
     page = Target()
 
     def answer(handler: Any) -> None:

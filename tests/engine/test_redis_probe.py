@@ -16,14 +16,15 @@ from healthgate.probes.redis import NodeAnswer, RedisNodes, RedisRequest, allowe
 from healthgate.secret import Redactor, Secret
 from healthgate.source import Observation, Scene
 from healthgate.system import Address, System
-from tests.engine.redis_server import binary, say, serving
+from tests.engine.redis_server import say, serving
 from tests.engine.target import Hostile, Peer, closed_port
+from tests.tools import needs
 
 DEADLINE = 0.4
 FOREVER = 20.0
 PASSWORD = "planted-password-012345"
 
-needs_server = pytest.mark.skipif(binary() is None, reason="no Redis-protocol server here")
+needs_server = needs("redis-server")
 
 
 def ask(address: str, deadline: float = FOREVER, **options: Any) -> Observation:

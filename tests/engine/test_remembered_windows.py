@@ -19,9 +19,10 @@ from healthgate.state import State
 from healthgate.tally import Tally
 from healthgate.window import Sample
 from tests.engine.project import Outcome, Project
-from tests.engine.prometheus_server import PROMETHEUS, PROMTOOL, Server, running
+from tests.engine.prometheus_server import Server, running
 from tests.engine.target import Target, closed_port
 from tests.engine.test_history import VERDICT
+from tests.tools import program
 
 TOKEN = "planted-token-0123456789"
 CHECKS = '''\
@@ -286,8 +287,8 @@ def watched(project: Project, target: Target) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
-    if PROMETHEUS is None or PROMTOOL is None:
-        pytest.skip("no Prometheus here")
+    program("prometheus")
+    program("promtool")
     folder = tmp_path_factory.mktemp("table")
     target = Target()
     project = Project(folder / "project")

@@ -17,11 +17,12 @@ from healthgate import Address, FilePath, Handshake, NoData, System, Tls, Url
 from healthgate.probes import certificate
 from healthgate.secret import Redactor, Secret
 from healthgate.source import Absent, Observation, Scene
-from tests.engine.certificates import OPENSSL, Authority, Certificate
+from tests.engine.certificates import Authority, Certificate
 from tests.engine.project import Project
 from tests.engine.target import Hostile, Peer, closed_port
+from tests.tools import needs
 
-pytestmark = pytest.mark.skipif(OPENSSL is None, reason="no openssl command here")
+pytestmark = needs("openssl")
 
 SCHEMA = json.loads((Path(healthgate.__file__).parent / "report/results.schema.json").read_text())
 FOREVER = 20.0

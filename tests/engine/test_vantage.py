@@ -15,7 +15,7 @@ from healthgate.probes import bounded
 from healthgate.probes.http import STRAY, STRAY_WITHIN, HttpRequest
 from healthgate.secret import Redactor, Secret
 from healthgate.source import Absent, Observation, Probe, Scene
-from tests.engine.certificates import OPENSSL, Certificate, made_for
+from tests.engine.certificates import Certificate, made_for
 from tests.engine.project import Project
 from tests.engine.target import Hostile, Peer, Target, then, told
 
@@ -170,8 +170,6 @@ def test_a_vantage_that_is_not_set_leaves_the_request_out_and_trust_does_not() -
 @pytest.fixture(scope="module")
 def another(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """A self-signed certificate for the same host."""
-    if OPENSSL is None:
-        pytest.skip("no openssl command here")
     return made_for("IP:127.0.0.1", tmp_path_factory.mktemp("another"), "another")
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 from tests.engine.target import Target, closed_port
@@ -26,11 +25,6 @@ scrape_configs:
   - {{job_name: served, metrics_path: /openmetrics, static_configs: [{{targets: ['{served}']}}]}}
   - {{job_name: pushed, honor_labels: true, static_configs: [{{targets: ['{gateway}']}}]}}
 """
-
-
-def missing() -> list[str]:
-    """Return the programs that are not here."""
-    return [name for name in PROGRAMS if which(name) is None]
 
 
 @dataclass(frozen=True)

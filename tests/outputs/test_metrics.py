@@ -3,7 +3,6 @@
 import json
 import subprocess
 from collections.abc import Callable
-from shutil import which
 
 import pytest
 
@@ -15,6 +14,7 @@ from tests.engine.target import Target
 from tests.outputs.conftest import ALONE_AND_WITH_WORKERS
 from tests.outputs.exposition import by, named, series
 from tests.outputs.world import STATES, TOKEN, Told, account, everything, profile, verdict
+from tests.tools import program
 
 CODES = {"ok": 0, "blocked": 1, "pending": 2, "missed": 3, "warning": 4, "unknown": 5, "critical": 6}
 LABELS = {"check", "environment", "system", "severity", "unit"}
@@ -22,10 +22,8 @@ LABELS = {"check", "environment", "system", "severity", "unit"}
 
 def checked(page: str) -> str:
     """Return a page after Prometheus' own tool has found nothing to say about it."""
-    promtool = which("promtool")
-    if promtool is None:
-        pytest.skip("no promtool here: apt-get install prometheus")
-    done = subprocess.run([promtool, "check", "metrics"], input=page.encode(), capture_output=True, check=False)
+    command = [program("promtool"), "check", "metrics"]
+    done = subprocess.run(command, input=page.encode(), capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     return page
 

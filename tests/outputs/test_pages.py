@@ -3,14 +3,12 @@
 import re
 import subprocess
 from pathlib import Path
-from shutil import which
-
-import pytest
 
 from healthgate.report import metrics, pushgateway
 from tests.outputs.exposition import series
 from tests.outputs.test_junit import FACTS
 from tests.outputs.world import Told
+from tests.tools import program
 
 PAGE = (Path(__file__).parents[2] / "docs/outputs.md").read_text()
 
@@ -36,9 +34,7 @@ def test_the_codes_and_the_properties_are_those_that_are_documented() -> None:
 
 
 def test_promtool_takes_the_rules_that_are_shown(tmp_path: Path) -> None:
-    promtool = which("promtool")
-    if promtool is None:
-        pytest.skip("no promtool here: apt-get install prometheus")
+    promtool = program("promtool")
     rules = tmp_path / "rules.yml"
     rules.write_text(PAGE.partition("```yaml\ngroups:")[2].partition("```")[0].join(["groups:", ""]))
 

@@ -7,16 +7,17 @@ import pytest
 from tests.engine.project import Project
 from tests.engine.target import Target
 from tests.outputs.exposition import series
-from tests.outputs.monitoring import Monitoring, missing, serving, text
+from tests.outputs.monitoring import PROGRAMS, Monitoring, serving, text
 from tests.outputs.world import STATES, TOKEN, Told, everything, profile
+from tests.tools import program
 
 CODES = {"ok": 0, "blocked": 1, "pending": 2, "missed": 3, "warning": 4, "unknown": 5, "critical": 6}
 
 
 @pytest.fixture(scope="module")
 def monitoring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitoring]:
-    if absent := missing():
-        pytest.skip(f"not installed: {', '.join(absent)}")
+    for name in PROGRAMS:
+        program(name)
     with serving(tmp_path_factory.mktemp("monitoring")) as servers:
         yield servers
 

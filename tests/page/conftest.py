@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.page.world import World, served, three_runs
+from tests.tools import program
 
-CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -83,12 +83,11 @@ def net_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser(net_log: Path) -> Iterator[Any]:
     """While there is one its event loop runs in this thread, and nobody else's can."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}: apt-get install chromium")
+    chromium = program("chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, f"--log-net-log={net_log}"])
+        browser = driver.chromium.launch(executable_path=chromium, args=[*FLAGS, f"--log-net-log={net_log}"])
         yield browser
         browser.close()
     assert asked_by_pages(net_log) <= {LOOPBACK, urlsplit(FOREIGN).hostname}

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.render.project import Project
-from tests.render.prometheus import PROMETHEUS, PROMTOOL, Prometheus, Promtool
+from tests.render.prometheus import Prometheus, Promtool
+from tests.tools import program
 
 
 @pytest.fixture
@@ -19,8 +20,7 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture
 def promtool(tmp_path: Path) -> Promtool:
     """Prometheus' own tool, and a folder for its files."""
-    if PROMTOOL is None:
-        pytest.skip("no promtool here: .ci/debian prometheus installs it")
+    program("promtool")
     folder = tmp_path / "rules"
     folder.mkdir()
     return Promtool(folder)
@@ -29,8 +29,7 @@ def promtool(tmp_path: Path) -> Promtool:
 @pytest.fixture
 def start_prometheus(tmp_path: Path) -> Iterator[Callable[..., Prometheus]]:
     """A function that starts a Prometheus on loopback with these rules; it ends with the test."""
-    if PROMETHEUS is None:
-        pytest.skip("no prometheus here: .ci/debian prometheus installs it")
+    program("prometheus")
     started: list[Prometheus] = []
 
     def start(**rules: str) -> Prometheus:

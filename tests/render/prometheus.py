@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import socket
 import subprocess
 import threading
@@ -17,8 +16,8 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-PROMTOOL = shutil.which("promtool")
-PROMETHEUS = shutil.which("prometheus")
+from tests.tools import program
+
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -74,7 +73,7 @@ class Promtool:
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [str(PROMTOOL), *arguments], cwd=self.folder, capture_output=True, text=True, check=False, timeout=60
+            [program("promtool"), *arguments], cwd=self.folder, capture_output=True, text=True, check=False, timeout=60
         )
         said = done.stdout + done.stderr
         if done.returncode:
@@ -136,7 +135,7 @@ class Prometheus:
         self._log = (folder / "log").open("w")
         self._process = subprocess.Popen(
             [
-                str(PROMETHEUS),
+                program("prometheus"),
                 f"--config.file={folder}/prometheus.yaml",
                 f"--storage.tsdb.path={folder}/tsdb",
                 f"--web.listen-address={self._address}",

