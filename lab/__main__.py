@@ -145,7 +145,7 @@ def _show(variables: dict[str, str]) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from lab import ports, redis_cluster  # noqa: PLC0415 - the other commands start faster without
-    from lab.supervisor import Supervisor  # noqa: PLC0415
+    from lab.supervisor import StartError, Supervisor  # noqa: PLC0415
 
     faults = _wanted_faults(arguments.fault)
     try:
@@ -155,7 +155,10 @@ def _run(arguments: argparse.Namespace) -> int:
     except (redis_cluster.NoServerBinaryError, ports.PortsTakenError) as error:
         return _fail(str(error))
     seed = random.SystemRandom().randrange(2**31) if arguments.seed is None else arguments.seed
-    supervisor = Supervisor(reservation, binary, seed, arguments.time_scale, faults, arguments.sse_clients)
+    try:
+        supervisor = Supervisor(reservation, binary, seed, arguments.time_scale, faults, arguments.sse_clients)
+    except StartError as error:
+        return _fail(str(error))
 
     def ready() -> None:
         variables = supervisor.variables()

@@ -106,7 +106,7 @@ def reserve_from(base: int) -> Reservation:
     """Reserve the block of ports that starts at `base`, or raise PortsTakenError."""
     if reservation := _reserve_block(base):
         return reservation
-    raise PortsTakenError(f"ports {base} to {base + BLOCK - 1} are not all free on {HOST}")
+    raise PortsTakenError(f"ports {base} to {base + BLOCK - 1} are not all free on {HOST}: choose another --port-base")
 
 
 def reserve_any() -> Reservation:
@@ -116,4 +116,7 @@ def reserve_any() -> Reservation:
         base = FIRST + BLOCK * chooser.randrange((LAST - FIRST) // BLOCK)
         if reservation := _reserve_block(base):
             return reservation
-    raise PortsTakenError(f"no block of {BLOCK} free ports between {FIRST} and {LAST} on {HOST}")
+    raise PortsTakenError(
+        f"no block of {BLOCK} free ports between {FIRST} and {LAST} on {HOST}: end labs that still run, or what"
+        " else listens there (ss -ltnp says what)"
+    )

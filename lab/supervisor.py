@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lab import archive, artefacts, prometheus, redis_cluster
+from lab import archive, artefacts, disk, prometheus, redis_cluster
 from lab.clock import TimeScale, iso, now
 from lab.faults.catalogue import Values
 from lab.ports import HOST, OUTSIDE, Reservation
@@ -87,17 +87,31 @@ def _raise_the_limit_of_open_files() -> None:
 
 
 def make_directory() -> tuple[Path, int]:
-    """Make the lab's private temporary directory; returns it and the lock that marks it as in use."""
-    _sweep_leftovers()
-    # Under another name until it is locked: what has the prefix and no lock is swept away by the next lab.
-    unnamed = Path(tempfile.mkdtemp(prefix=f".{DIRECTORY_PREFIX}"))
-    lock = os.open(unnamed / "lock", os.O_CREAT | os.O_RDWR, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    directory = unnamed.rename(unnamed.with_name(unnamed.name.removeprefix(".")))
-    (directory / "logs").mkdir()
-    for server in SERVERS:
-        (directory / server).mkdir()
-    return directory, lock
+    """Make the lab's private temporary directory; returns it and the lock that marks it as in use.
+
+    StartError if there is no temporary folder with room for it.
+    """
+    try:
+        _sweep_leftovers()
+        # Under another name until it is locked: what has the prefix and no lock is swept away by the next lab.
+        unnamed = Path(tempfile.mkdtemp(prefix=f".{DIRECTORY_PREFIX}"))
+    except FileNotFoundError:
+        tried = "TMPDIR, /tmp and /var/tmp"
+        raise StartError(
+            f"no temporary folder can be written (tried {tried}): free some space, or {disk.CURE}"
+        ) from None
+    except OSError as error:
+        raise StartError(disk.complaint(Path(tempfile.gettempdir()), error)) from error
+    try:
+        lock = os.open(unnamed / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (unnamed / "logs").mkdir()
+        for server in SERVERS:
+            (unnamed / server).mkdir()
+        return unnamed.rename(unnamed.with_name(unnamed.name.removeprefix("."))), lock
+    except OSError as error:
+        shutil.rmtree(unnamed, ignore_errors=True)
+        raise StartError(disk.complaint(unnamed.parent, error)) from error
 
 
 def _sweep_leftovers() -> None:
@@ -143,8 +157,12 @@ class Supervisor:
             sse_clients=sse_clients,
         )
         self._started_at = now()
-        archive.write(self.settings.logs, self._started_at, random.Random(seed))
-        self._write_artefacts()
+        try:
+            archive.write(self.settings.logs, self._started_at, random.Random(seed))
+            self._write_artefacts()
+        except OSError as error:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            raise StartError(disk.complaint(self.directory.parent, error)) from error
         self.on_ready: Callable[[], None] = lambda: None
         self.failure: str | None = None
         self._prometheus = prometheus.binary()
@@ -180,6 +198,8 @@ class Supervisor:
         except OSError as error:
             self.failure = f"the Redis cluster did not come up: {error}"
         finally:
+            if self.failure and disk.is_full(self.directory):  # whatever else went wrong, it is because of that
+                self.failure = disk.full(self.directory.parent)
             self._stop_all()
         if self.failure:
             print(f"lab: {self.failure}", file=sys.stderr)
@@ -240,9 +260,11 @@ class Supervisor:
             except SystemExit as ending:
                 code = ending.code if isinstance(ending.code, int) else 1
             except BaseException:  # noqa: BLE001, RUF100 - a forked child must never return into the parent's code
-                traceback.print_exc()
+                if not disk.is_full(self.directory):  # of which the parent says all there is to say
+                    traceback.print_exc()
             finally:
-                sys.stderr.flush()
+                with contextlib.suppress(OSError):  # its file may be on a full disk
+                    sys.stderr.flush()
                 os._exit(code)
         process.pid, process.exit_code = pid, None
         process.starts = (*process.starts, now())

@@ -9,7 +9,7 @@ import pytest
 from tests.lab_process import RunningLab
 from tests.spent import Account
 
-pytest_plugins = ["tests.ceilings", "tests.once_more", "tests.tools"]
+pytest_plugins = ["tests.ceilings", "tests.machine", "tests.once_more", "tests.tools"]
 
 TOGETHER = {
     "tests/detection/": "the detection matrix",
