@@ -7,6 +7,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WITHIN_S = 120.0
+PLUGINS = "-p xdist -p pytest_timeout"
+"""Those that its runs need; to load all others too would double their time."""
 MACHINE_TELLS = ("CI", "PYTEST_ADDOPTS", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT")
 """Variables that would change what the project's own run does."""
 
@@ -16,7 +18,7 @@ class SmallProject:
 
     def __init__(self, root: Path, *plugins: str) -> None:
         self.root = root
-        self.write("pytest.ini", "[pytest]\naddopts = --import-mode=importlib -p no:cacheprovider -p no:anyio\n")
+        self.write("pytest.ini", f"[pytest]\naddopts = --import-mode=importlib {PLUGINS}\n")
         self.write("conftest.py", f"pytest_plugins = {list(plugins)}\n")
 
     def write(self, path: str, text: str) -> None:
@@ -31,7 +33,7 @@ class SmallProject:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *arguments],
             cwd=self.root,
-            env=usual | {"PYTHONPATH": str(REPOSITORY)} | variables,
+            env=usual | {"PYTHONPATH": str(REPOSITORY), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
