@@ -1,9 +1,11 @@
 """Runs of pytest that need not import it first: each is a fork of a process that has. As `python -m pytest` otherwise.
 
 To import what every run needs takes two thirds of the time of a small one, and tests make many hundreds of them.
+The workers of a run are such forks as well: each is a run of its own.
 """
 
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -32,32 +34,64 @@ class Done:
 
 def run(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], within_s: float) -> Done:
     """Run pytest with these arguments and wait for its end; TimeoutExpired after so many seconds."""
-    request = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}).encode()
-    with ThreadPoolExecutor(2) as readers, socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(within_s)
-        connection.connect(_server())
+    with ThreadPoolExecutor(2) as readers, open(os.devnull) as nothing:  # noqa: PTH123
         pipes = [os.pipe(), os.pipe()]
         writing = [end for _, end in pipes]
         try:
-            socket.send_fds(connection, [len(request).to_bytes(4)], writing)
+            process = Forked(_server(), ["-m", "pytest", *arguments], cwd, env, [nothing.fileno(), *writing])
         finally:
             for end in writing:
                 os.close(end)
         written = [readers.submit(_all_of, reading) for reading, _ in pipes]
-        connection.sendall(request)
-        with connection.makefile("r") as answer:
-            pid = int(answer.readline())
-            try:
-                code = int(answer.readline())
-            except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(list(arguments), within_s) from None
+        try:
+            code = process.wait(within_s)
+        except TimeoutError:
+            process.kill()
+            raise subprocess.TimeoutExpired(list(arguments), within_s) from None
         return Done(code, *(one.result() for one in written))
 
 
 def _all_of(descriptor: int) -> bytes:
     with open(descriptor, "rb") as pipe:
         return pipe.read()
+
+
+class Forked:
+    """A fork of the process at an address, which does as an interpreter does that is started with these arguments."""
+
+    def __init__(
+        self, address: str, arguments: Sequence[str], cwd: Path, env: Mapping[str, str], standard: Sequence[int]
+    ) -> None:
+        request = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}).encode()
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(address)
+        socket.send_fds(self._connection, [len(request).to_bytes(4)], standard)
+        self._connection.sendall(request)
+        self._answer = self._connection.makefile("r")
+        self.pid = int(self._answer.readline())
+
+    def wait(self, within_s: float | None = None) -> int:
+        """Return the code with which it ended; TimeoutError after so many seconds."""
+        with self._connection, self._answer:
+            self._connection.settimeout(within_s)
+            return int(self._answer.readline())
+
+    def kill(self) -> None:
+        """End it as nothing can prevent."""
+        os.kill(self.pid, signal.SIGKILL)
+
+
+class Worker(Forked):
+    """What execnet starts as a process of its own: it has a standard input and output, and is in this folder."""
+
+    def __init__(self, address: str, arguments: Sequence[str]) -> None:
+        (reading, to), (fro, writing) = os.pipe(), os.pipe()
+        self.stdin, self.stdout = open(to, "wb", 0), open(fro, "rb")  # noqa: PTH123, SIM115
+        try:
+            super().__init__(address, arguments, Path.cwd(), os.environ, [reading, writing, 2])
+        finally:
+            os.close(reading)
+            os.close(writing)
 
 
 @cache
@@ -87,9 +121,12 @@ def _serve(address: str) -> None:
     import unittest  # noqa: F401
 
     import pytest  # noqa: F401
+    from _pytest.config import default_plugins
 
     import healthgate.session  # noqa: F401
 
+    for plugin in set(default_plugins) - {"pytester"}:
+        importlib.import_module(f"_pytest.{plugin}")
     gc.freeze()  # what is here lasts, and need not be gone through in every run
     path = sys.path[1:]
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who answers for a run is nobody's concern
@@ -108,11 +145,11 @@ def _serve(address: str) -> None:
                 break
             connection.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    length, descriptors, *_ = socket.recv_fds(connection, 4, 2)
+    length, descriptors, *_ = socket.recv_fds(connection, 4, 3)
     request = json.loads(connection.makefile("rb").read(int.from_bytes(length)))
     if not (pid := os.fork()):
         connection.close()
-        _become_pytest(request, descriptors, path)
+        _become(request, descriptors, path, address)
     for descriptor in descriptors:
         os.close(descriptor)
     connection.sendall(f"{pid}\n".encode())
@@ -120,21 +157,39 @@ def _serve(address: str) -> None:
     os._exit(0)
 
 
-def _become_pytest(request: dict[str, Any], descriptors: list[int], path: list[str]) -> None:
+def _become(request: dict[str, Any], descriptors: list[int], path: list[str], address: str) -> None:
     """Do as an interpreter does that is started with these arguments, in this folder, with these variables."""
-    with open(os.devnull) as nothing:  # noqa: PTH123
-        os.dup2(nothing.fileno(), 0)
-    for number, descriptor in enumerate(descriptors, 1):
+    for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
-    sys.path[:] = [request["cwd"], *path]
-    sys.argv = ["pytest", *request["arguments"]]
-    runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+    match request["arguments"]:
+        case ["-m", "pytest", *arguments]:
+            if "xdist.plugin" in arguments:
+                _warm_workers(address)
+            sys.path[:] = [request["cwd"], *path]
+            sys.argv = ["pytest", *arguments]
+            runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+        case ["-u", "-c", code]:
+            sys.path[:] = ["", *path]
+            sys.argv = ["-c"]
+            exec(code, {"__name__": "__main__"})
     sys.exit()
+
+
+def _warm_workers(address: str) -> None:
+    """Let execnet start its processes here as well."""
+    from execnet import gateway_io
+
+    class Warm(gateway_io.Popen2IOMaster):
+        def __init__(self, args: list[str], execmodel: Any) -> None:
+            self.popen = Worker(address, args[1:])
+            gateway_io.Popen2IO.__init__(self, self.popen.stdin, self.popen.stdout, execmodel=execmodel)
+
+    gateway_io.Popen2IOMaster = Warm
 
 
 if __name__ == "__main__":
