@@ -123,6 +123,7 @@ def _serve(address: str) -> None:
     import pytest  # noqa: F401
     from _pytest.config import default_plugins
 
+    import healthgate.probes.http  # every repository here has a boiler that is asked over HTTP
     import healthgate.session  # noqa: F401
 
     for plugin in set(default_plugins) - {"pytester"}:
