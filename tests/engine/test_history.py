@@ -1,8 +1,7 @@
 """What runs before this one found: kept in one file that nothing wrong with it can turn into a lost verdict."""
 
+import multiprocessing
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -167,30 +166,26 @@ def test_what_no_run_has_seen_for_long_is_forgotten(tmp_path: Path) -> None:
     assert history.connection.execute("SELECT count(*) FROM tally").fetchone() == (1,)
 
 
-WRITER = """
-import sys, time
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
-from healthgate.history import History
-from healthgate.tally import Tally
-from tests.engine.test_history import VERDICT
-number = int(sys.argv[2])
-for run in range(10):
-    history = History(Path(sys.argv[1]))
-    history.past(["works"])
-    history.tallies("works", {f"n{n}": 300.0 for n in range(20)})
-    at = number * 100 + run + time.time()
-    counters = {f"n{n}": [Tally(at, run), Tally(at + 0.5, run)] for n in range(20)}
-    history.record([replace(VERDICT, id=f"boiler.x{n}") for n in range(20)], at, {"works": counters})
-    history.close()
-"""
+def write(path: Path, number: int) -> None:
+    for run in range(10):
+        history = History(path)
+        history.past(["works"])
+        history.tallies("works", {f"n{n}": 300.0 for n in range(20)})
+        at = number * 100 + run + time.time()
+        counters = {f"n{n}": [Tally(at, run), Tally(at + 0.5, run)] for n in range(20)}
+        history.record([replace(VERDICT, id=f"boiler.x{n}") for n in range(20)], at, {"works": counters})
+        assert not history.notes
+        history.close()
 
 
 def test_many_runs_write_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", WRITER, str(tmp_path / "h.db")]
-    running = [subprocess.Popen([*command, str(n)], stderr=subprocess.PIPE) for n in range(20)]
-    assert [process.communicate(timeout=120)[1] for process in running] == [b""] * 20
+    forked = multiprocessing.get_context("fork")
+    running = [forked.Process(target=write, args=(tmp_path / "h.db", number)) for number in range(20)]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join(120)
+    assert [process.exitcode for process in running] == [0] * 20
     history = History(tmp_path / "h.db")
     assert not history.notes
     assert history.connection.execute("SELECT count(*), sum(looks) FROM series").fetchone() == (20, 4000)
