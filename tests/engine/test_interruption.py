@@ -50,7 +50,7 @@ def test_an_interruption_while_judging_keeps_what_was_judged(project: Project, s
     """Exit 2; results.json holds the verdicts until then and says that some are missing."""
     project.write("checks/boiler/test_waiting.py", WAITING)
     waiting = project.root / "waiting"
-    run = project.start("checks", "--env", "works", "--junitxml=junit.xml")
+    run = project.fork("checks", "--env", "works", "--junitxml=junit.xml")
     until(waiting.exists, run)
 
     run.send_signal(sign)
@@ -71,7 +71,7 @@ def test_an_interruption_while_observing_ends_at_once(
 ) -> None:
     """Exit 2 although a request is still out; results say that nothing was judged."""
     project.environment("works", boiler={"url": target.url, "deadline": "10m"})
-    run = project.start("checks", "--env", "works")
+    run = project.fork("checks", "--env", "works")
     assert asked.wait(60)
 
     run.send_signal(sign)

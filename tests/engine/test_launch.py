@@ -98,7 +98,7 @@ def test_an_interrupted_run_stops_its_target(
         done.wait()
 
     target.answers["/fuel"] = hang
-    run = works.start("checks", "--env", "works")
+    run = works.fork("checks", "--env", "works")
     assert asked.wait(60)
 
     run.send_signal(sign)

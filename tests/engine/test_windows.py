@@ -208,7 +208,7 @@ def test_a_window_longer_than_the_run_may_watch_is_not_waited_for(windows: Proje
 def test_one_healthy_look_ends_the_watching(windows: Project, target: Target) -> None:
     environment(windows, target, scale=6)  # 20 s
     target.asked.clear()
-    process = windows.start("checks", "--env", "works", "--sample", "20s", "-k", "pressure")
+    process = windows.fork("checks", "--env", "works", "--sample", "20s", "-k", "pressure")
     target.wait_for_requests(1)
     target.answers["/state"] = {"pressure": 50, "errors": 0}
     began = time.monotonic()

@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import runpy
+import select
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,13 +36,12 @@ class Done:
 
 def run(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], within_s: float) -> Done:
     """Run pytest with these arguments and wait for its end; TimeoutExpired after so many seconds."""
-    with ThreadPoolExecutor(2) as readers, open(os.devnull) as nothing:  # noqa: PTH123
-        pipes = [os.pipe(), os.pipe()]
-        writing = [end for _, end in pipes]
+    pipes = [os.pipe(), os.pipe()]
+    with ThreadPoolExecutor(2) as readers:
         try:
-            process = Forked(_server(), ["-m", "pytest", *arguments], cwd, env, [nothing.fileno(), *writing])
+            process = start(arguments, cwd, env, *(end for _, end in pipes))
         finally:
-            for end in writing:
+            for _, end in pipes:
                 os.close(end)
         written = [readers.submit(_all_of, reading) for reading, _ in pipes]
         try:
@@ -49,6 +50,12 @@ def run(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], within_s: f
             process.kill()
             raise subprocess.TimeoutExpired(list(arguments), within_s) from None
         return Done(code, *(one.result() for one in written))
+
+
+def start(arguments: Sequence[str], cwd: Path, env: Mapping[str, str], out: int, err: int) -> "Forked":
+    """Start pytest with these arguments, which writes to these files, and return while it runs."""
+    with open(os.devnull) as nothing:  # noqa: PTH123
+        return Forked(_server(), ["-m", "pytest", *arguments], cwd, env, [nothing.fileno(), out, err])
 
 
 def _all_of(descriptor: int) -> bytes:
@@ -67,18 +74,33 @@ class Forked:
         self._connection.connect(address)
         socket.send_fds(self._connection, [len(request).to_bytes(4)], standard)
         self._connection.sendall(request)
-        self._answer = self._connection.makefile("r")
+        self._answer = self._connection.makefile("rb", 0)
         self.pid = int(self._answer.readline())
+        self.code: int | None = None
 
     def wait(self, within_s: float | None = None) -> int:
         """Return the code with which it ended; TimeoutError after so many seconds."""
-        with self._connection, self._answer:
-            self._connection.settimeout(within_s)
-            return int(self._answer.readline())
+        if self.code is None:
+            if not select.select([self._connection], [], [], within_s)[0]:
+                raise TimeoutError
+            with self._connection, self._answer:
+                self.code = int(self._answer.readline())
+        return self.code
+
+    def poll(self) -> int | None:
+        """Return the code with which it ended, or None while it lasts."""
+        with suppress(TimeoutError):
+            self.wait(0)
+        return self.code
+
+    def send_signal(self, sign: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, sign)
 
     def kill(self) -> None:
         """End it as nothing can prevent."""
-        os.kill(self.pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
 
 class Worker(Forked):
