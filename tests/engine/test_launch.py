@@ -130,7 +130,7 @@ def test_a_run_that_is_killed_leaves_no_target_behind(works: Project, target: Ta
     until_gone(process)
 
 
-FAILING = {
+SILENT = {
     "prints nothing": ("import sys; sys.exit(3)", "ended with exit code 3 before it printed its line of JSON"),
     "prints garbage": ("print('hello'); input()", "printed 'hello'; expected one JSON object of texts"),
     "prints a list": ("print('[1, 2]'); input()", "printed JSON that is no object; expected one JSON object of texts"),
@@ -143,22 +143,41 @@ FAILING = {
         "ended with exit code 0 before it printed its line of JSON",
     ),
     "prints bytes": ("import sys; sys.stdout.buffer.write(b'\\xff\\x1b[31m\\n')", "expected one JSON object of texts"),
+    "prints nesting": ("print('[' * 100000); input()", "expected one JSON object of texts"),
+}
+USELESS = {
+    "prints garbage": SILENT["prints garbage"],
+    "prints numbers": SILENT["prints numbers"],
     "prints too little": (
         "print('{}'); input()",
         "boiler.url needs the environment variable BOILER_URL, which is not set",
     ),
-    "prints nesting": ("print('[' * 100000); input()", "expected one JSON object of texts"),
     "fills in nonsense": (
         'print(\'{"BOILER_URL": "nonsense", "BOILER_TOKEN": "012345678"}\'); input()',
         "expected an address such as",
     ),
 }
+"""What a run is ended by; how else a target may fail to come up ends it in the same way."""
 
 
-@pytest.mark.parametrize("how", FAILING)
-def test_a_target_that_does_not_come_up_ends_the_run(works: Project, target: Target, how: str) -> None:
+@pytest.mark.parametrize("how", SILENT)
+def test_a_target_that_does_not_come_up_is_told_in_one_harmless_line(tmp_path: Path, how: str) -> None:
+    program, words = SILENT[how]
+    (tmp_path / "target.py").write_text(program)
+
+    with pytest.raises(LaunchError) as raised, launched("python target.py", tmp_path):
+        pass
+
+    said = str(raised.value)
+    assert said.count(words) == 1
+    assert "in-the-clear" not in said
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize("how", USELESS)
+def test_a_target_that_is_of_no_use_ends_the_run(works: Project, target: Target, how: str) -> None:
     """Exit 4 and one message; nothing is asked."""
-    program, words = FAILING[how]
+    program, words = USELESS[how]
     works.write("target.py", program)
 
     outcome = works.check()
@@ -174,7 +193,7 @@ def test_a_target_that_does_not_come_up_ends_the_run(works: Project, target: Tar
 
 def test_a_target_that_does_not_come_up_ends_a_run_with_workers_too(works: Project, target: Target) -> None:
     """The same code and the message once."""
-    works.write("target.py", FAILING["prints garbage"][0])
+    works.write("target.py", SILENT["prints garbage"][0])
 
     outcome = works.check("-n", "2")
 
