@@ -113,43 +113,42 @@ def trends(project: Project) -> Project:
     return project
 
 
-def before(project: Project, *values: float | None) -> None:
+def before(project: Project, environment: str, *values: float | None) -> None:
     """Let earlier runs have found these values half a minute apart, the last of them as long ago."""
     history = History(project.root / "h.db")
     now = time.time()
     for ago, value in enumerate(reversed(values), start=1):
         for name in ("boiler.trend", "boiler.both"):
-            found = replace(VERDICT, id=name, state=State.OK if value else State.UNKNOWN, value=value)
+            state = State.OK if value else State.UNKNOWN
+            found = replace(VERDICT, id=name, environment=environment, state=state, value=value)
             history.record([found], now - ago * 30)
     history.close()
 
 
-@pytest.mark.parametrize(
-    ("values", "states"),
-    [
-        ([60, 60, 70, 70, 75, 75], ("warning", "critical")),
-        ([60, 60, 70, 70, 75, 91], ("warning", "critical")),
-        ([60, 60, 50, 70, 75, 75], ("ok", "warning")),
-        ([91, 75], ("ok", "warning")),
-        ([75, 75], ("pending", "warning")),
-        ([70, 70, 75, 75], ("pending", "warning")),
-        ([], ("pending", "warning")),
-        ([60, None, None, None, 75, 75], ("pending", "warning")),
-        ([60, None, 70, None, 75, None], ("warning", "critical")),
-    ],
-    ids=[
-        "rising", "only ends count", "one window falls", "settled at once", "one window", "too short", "nothing",
-        "an end is missing", "ends alone",
-    ],
-)  # fmt: skip
-def test_one_look_and_a_history(
-    trends: Project, target: Target, values: list[float | None], states: tuple[str, str]
-) -> None:
+BEFORE: dict[str, tuple[list[float | None], tuple[str, str]]] = {
+    "rising": ([60, 60, 70, 70, 75, 75], ("warning", "critical")),
+    "only-ends-count": ([60, 60, 70, 70, 75, 91], ("warning", "critical")),
+    "one-window-falls": ([60, 60, 50, 70, 75, 75], ("ok", "warning")),
+    "settled-at-once": ([91, 75], ("ok", "warning")),
+    "one-window": ([75, 75], ("pending", "warning")),
+    "too-short": ([70, 70, 75, 75], ("pending", "warning")),
+    "nothing": ([], ("pending", "warning")),
+    "an-end-is-missing": ([60, None, None, None, 75, 75], ("pending", "warning")),
+    "ends-alone": ([60, None, 70, None, 75, None], ("warning", "critical")),
+}
+"""By environment: what earlier runs have found there, and the states of both lines now."""
+
+
+def test_one_look_and_a_history(trends: Project, target: Target) -> None:
     target.answers["/state"] = {"pressure": 90}
-    before(trends, *values)
-    run = trends.check("--history", "h.db", "--snapshot-out", "s.json")
-    assert (run.states["boiler.trend"], run.states["boiler.both"]) == states, run.text
-    again = trends.check("--snapshot-in", "s.json")
+    for name, (values, _) in BEFORE.items():
+        trends.environment(name, boiler={"url": target.url})
+        before(trends, name, *values)
+    named = [word for name in BEFORE for word in ("--env", name)]
+    run = trends.run("checks", *named, "--history", "h.db", "--snapshot-out", "s.json")
+    found = {name: (run.states[f"{name}:boiler.trend"], run.states[f"{name}:boiler.both"]) for name in BEFORE}
+    assert found == {name: states for name, (_, states) in BEFORE.items()}, run.text
+    again = trends.run("checks", *named, "--snapshot-in", "s.json")
     assert again.states == run.states
 
 

@@ -123,41 +123,47 @@ def environment(project: Project, target: Target, scale: float = 1) -> None:
     project.environment("works", boiler={"url": target.url}, time_scale=scale)
 
 
-def before(project: Project, *values: float | None, apart: float = 30.0) -> None:
-    """Let earlier runs have found these values, the last of them `apart` seconds ago."""
+def before(project: Project, environment: str, *values: float | None) -> None:
+    """Let earlier runs have found these values half a minute apart, the last of them as long ago."""
     history = History(project.root / "h.db")
     for ago, value in enumerate(reversed(values), start=1):
         state = State.UNKNOWN if value is None else State.OK if value < 80 else State.PENDING
         for name in ("boiler.pressure[0]", "boiler.slow"):
-            found = replace(VERDICT, id=name, state=state, value=value)
-            history.record([found], time.time() - ago * apart)
+            found = replace(VERDICT, id=name, environment=environment, state=state, value=value)
+            history.record([found], time.time() - ago * 30)
     history.close()
 
 
-@pytest.mark.parametrize(
-    ("values", "state"),
-    [
-        ([90, 90, 90, 90, 90], "critical"),
-        ([90, 70, 90, 90], "pending"),
-        ([90, 90, None, 90], "pending"),
-        ([90, 90, 90, None, None, 90, 90], "pending"),
-        ([90], "pending"),
-        ([], "pending"),
-    ],
-    ids=["throughout", "one healthy", "one missing", "a gap", "too short", "nothing"],
-)
-def test_one_look_and_a_history(windows: Project, values: list[float | None], state: str) -> None:
-    before(windows, *values)
-    run = windows.check("--history", "h.db")
-    assert run.states["boiler.pressure[0]"] == state
-    assert run.states["boiler.slow"] == ("critical" if state == "critical" else "warning")
-    assert run.states["boiler.pressure[1]"] == "pending"
-    assert run.code == (1 if state == "critical" else 10)
+BEFORE: dict[str, tuple[list[float | None], str]] = {
+    "throughout": ([90, 90, 90, 90, 90], "critical"),
+    "one-healthy": ([90, 70, 90, 90], "pending"),
+    "one-missing": ([90, 90, None, 90], "pending"),
+    "a-gap": ([90, 90, 90, None, None, 90, 90], "pending"),
+    "too-short": ([90], "pending"),
+    "nothing": ([], "pending"),
+}
+"""By environment: what earlier runs have found there, and what the line that must last comes to now."""
+
+
+def test_one_look_and_a_history(windows: Project, target: Target) -> None:
+    for name, (values, _) in BEFORE.items():
+        windows.environment(name, boiler={"url": target.url})
+        before(windows, name, *values)
+    named = [word for name in BEFORE for word in ("--env", name)]
+    run = windows.run("checks", *named, "--history", "h.db")
+    lines = ("pressure[0]", "slow", "pressure[1]")
+    found = {name: [run.states[f"{name}:boiler.{line}"] for line in lines] for name in BEFORE}
+    assert found == {
+        name: [state, "critical" if state == "critical" else "warning", "pending"]
+        for name, (_, state) in BEFORE.items()
+    }, run.text
+    assert run.code == 1
+    assert windows.check("--history", "h.db", env="too-short").code == 10
 
 
 def test_a_healthy_look_needs_no_history(windows: Project, target: Target) -> None:
     target.answers["/state"] = {"pressure": 50, "errors": 0}
-    before(windows, *[90] * 9)
+    before(windows, "works", *[90] * 9)
     run = windows.check("--history", "h.db", "--sample", "5m")
     assert (run.code, set(run.states.values())) == (0, {"ok"})
     assert run.results["run"]["duration_s"] < 10
