@@ -230,11 +230,7 @@ def quickest(read: Callable[[], object]) -> float:
     return min(took)
 
 
-@pytest.mark.parametrize("what", ["text", "cut off", "of a column less", "zeroes"])
-def test_a_corrupt_file_is_set_aside_with_a_line_and_costs_no_verdict(
-    project: Project, target: Target, what: str
-) -> None:
-    path = project.root / "h.db"
+def corrupt(path: Path, what: str) -> None:
     looked(path, *[State.OK] * 200)
     data = path.read_bytes()
     if what == "of a column less":
@@ -243,6 +239,27 @@ def test_a_corrupt_file_is_set_aside_with_a_line_and_costs_no_verdict(
             made.executescript("CREATE TABLE series (number); PRAGMA user_version = 1")
     else:
         path.write_bytes({"text": b"no database " * 500, "cut off": data[:5000], "zeroes": bytes(9000)}[what])
+
+
+@pytest.mark.parametrize("what", ["text", "cut off", "of a column less", "zeroes"])
+def test_a_corrupt_file_is_set_aside_with_a_line_and_a_new_one_is_begun(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "h.db"
+    corrupt(path, what)
+    notes = []
+    for at in (NOW + 1000, NOW + 1030):
+        history = History(path)
+        history.past(["works"])
+        history.record([VERDICT], at)
+        history.close()
+        notes.append(len(history.notes))
+    assert notes == [1, 0]
+    assert len(list(tmp_path.glob("h.db.corrupt-*"))) == 1
+    assert len(kept(path).looks) == 2
+
+
+def test_a_corrupt_file_costs_no_verdict(project: Project) -> None:
+    path = project.root / "h.db"
+    corrupt(path, "cut off")
     run = project.check("--history", "h.db")
     assert run.code == 0, run.text
     assert "Traceback" not in run.text
