@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -112,8 +112,8 @@ def test_any_message_may_be_anything(request_id):
     tick = json.loads(ticks()[0]["text"])
     bodies = [*HOSTILE, *(with_value(tick, path, value) for path in leaves(tick) for value in HOSTILE)]
     texts = ["", "{", "\x00", "[" * 3000, *(json.dumps(body) for body in bodies)]
+    world = World()
     for one in [*({"text": text} for text in texts), {"binary": ""}, {"binary": "VElDSw=="}, {"binary": "AA" * 500}]:
-        world = World()
         world.observations[request_id].facts["messages"] = [{"at": 0.0, **one}] * 3
         judged(world, readers)
 
@@ -149,12 +149,19 @@ def hostile_pages() -> Iterator[str]:
 def test_any_metrics_page_may_be_anything(request_id):
     readers = readers_of(request_id)
     assert readers
-    for text in hostile_pages():
-        for looks in ((request_id,), (request_id + AGAIN,), (request_id, request_id + AGAIN)):
-            world = World()
-            for name in looks:
-                if name in world.observations:
-                    world.observations[name].facts["text"] = text
+    judged_with_any_page(request_id, hostile_pages(), readers)
+
+
+def judged_with_any_page(request_id: str, texts: Iterable[str], readers: list[str]) -> None:
+    """Judge with each of the texts at the first look, at the second and at both."""
+    world = World()
+    both = (request_id, request_id + AGAIN)
+    pages = {name: world.observations[name].facts for name in both if name in world.observations}
+    well = {name: facts["text"] for name, facts in pages.items()}
+    for text in texts:
+        for looks in (both[:1], both[1:], both):
+            for name, facts in pages.items():
+                facts["text"] = text if name in looks else well[name]
             judged(world, readers)
 
 

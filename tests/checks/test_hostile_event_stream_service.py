@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from tests.checks import event_stream_service
-from tests.checks.test_hostile_bodies import judged, readers_of
-from tests.checks.world import AGAIN, World
+from tests.checks.test_hostile_bodies import judged, judged_with_any_page, readers_of
+from tests.checks.world import World
 
 FIGURES = ("sse_active_connections", "sse_cleanup_total", "sse_health_status", "process_start_time_seconds")
 VALUES = ("NaN", "+Inf", "-Inf", "-1", "1e308", "1e999", "9" * 4000, "x", "", "1 1", "1 99999999999999")
@@ -28,12 +28,7 @@ def test_any_metrics_page_of_the_event_stream_service_may_be_anything():
     page = event_stream_service.METRICS
     readers = readers_of(page)
     assert len(readers) > 10
-    for text in hostile_event_stream_pages():
-        for looks in ((page,), (page + AGAIN,), (page, page + AGAIN)):
-            world = World()
-            for name in looks:
-                world.observations[name].facts["text"] = text
-            judged(world, readers)
+    judged_with_any_page(page, hostile_event_stream_pages(), readers)
 
 
 def test_any_event_may_be_anything():
