@@ -6,7 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import check_jsonschema
 import yaml
+from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ACTION = ROOT / "action.yml"
@@ -42,6 +44,12 @@ def snippet(file: str) -> str:
 def read(path: Path) -> Any:
     """A YAML file, every scalar a text, as `on` is no truth value for GitHub either."""
     return yaml.load(path.read_text(), yaml.BaseLoader)
+
+
+def by_schema(name: str, *files: Path) -> tuple[int, str]:
+    """Run `check-jsonschema` in this process, which need not import it each time; return its code and what it says."""
+    done = CliRunner().invoke(check_jsonschema.main, ["--builtin-schema", name, *map(str, files)])
+    return done.exit_code, done.output
 
 
 def steps(described: Any) -> list[dict[str, Any]]:
