@@ -1,4 +1,4 @@
-"""Running labs for every run that need not start its own, and the profiles that reach them."""
+"""A running lab for every run that need not start its own, another one to compare it with, and their profiles."""
 
 import json
 from collections.abc import Iterator
@@ -33,13 +33,6 @@ def running_place(running_lab: RunningLab, tmp_path_factory: pytest.TempPathFact
     return _place(running_lab, tmp_path_factory.mktemp("place"))
 
 
-@pytest.fixture(scope="session")
-def running_canary(labs: list[RunningLab], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with RunningLab() as lab:
-        labs.append(lab)
-        yield _place(lab, tmp_path_factory.mktemp("canary"))
-
-
 @pytest.fixture
 def place(running_place: Place) -> Place:
     """Where all is well, until a test sees to it."""
@@ -48,7 +41,7 @@ def place(running_place: Place) -> Place:
 
 
 @pytest.fixture
-def canary(running_canary: Place) -> Place:
-    """Another one of the same kind."""
-    running_canary.lab.reset()
-    return running_canary
+def canary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Another one of the same kind, which takes a fifth of a core as long as it is there."""
+    with RunningLab() as lab:
+        yield _place(lab, tmp_path_factory.mktemp("canary"))
