@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import jsonschema
 import pytest
@@ -31,11 +30,15 @@ def test_the_profiles_satisfy_their_schema(name: str) -> None:
     jsonschema.validate(profile, json.loads(GENERATED.read_text()))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-        if not target.startswith("http"):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+def test_links_between_pages_lead_somewhere() -> None:
+    links = [
+        (page, target)
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text())
+        if not target.startswith("http")
+    ]
+    assert len(links) > len(PAGES)
+    assert [f"{page.name} links to {target}" for page, target in links if not (page.parent / target).exists()] == []
 
 
 def test_every_option_of_the_contract_is_an_option_and_every_option_is_in_the_contract() -> None:

@@ -5,7 +5,11 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -64,9 +68,32 @@ READ_HERE = {
 """What is read on the machine of the run, and asks nobody."""
 
 
-def asked(lab: RunningLab) -> dict[tuple[str, str], int]:
-    """Requests by service and route, as the lab counted them."""
-    counted = lab.requests()
+@dataclass(frozen=True)
+class Healthy:
+    """A run while all is well, and what the lab counted meanwhile."""
+
+    run: Outcome
+    counted: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def healthy(running_lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Healthy]:
+    """A function that returns the run of everything with these options, which is made once."""
+
+    @cache
+    def made(*options: str) -> Healthy:
+        running_lab.reset()
+        suite = Suite(tmp_path_factory.mktemp("healthy"), running_lab.variables)
+        running_lab.reset_requests()
+        run = suite.run(*options)
+        assert run.code == 0, run.output
+        return Healthy(run, running_lab.requests())
+
+    return made
+
+
+def asked(counted: dict[str, Any]) -> dict[tuple[str, str], int]:
+    """Requests by service and route, of what the lab counted."""
     services = (*COUNTED_AS.values(), "feed", "cloudwatch")
     found = {(service, route): times for service in services for route, times in counted[service].items()}
     found.pop(PUBLISHED, None)
@@ -86,25 +113,24 @@ def planned(run: Outcome) -> dict[tuple[str, str], int]:
 
 
 @WORKERS
-def test_every_probe_reaches_its_server_exactly_once(lab: RunningLab, suite: Suite, options: tuple[str, ...]) -> None:
-    lab.reset_requests()
-    run = suite.run(*options)
-    assert run.code == 0, run.output
-    assert asked(lab) == planned(run)
+def test_every_probe_reaches_its_server_exactly_once(healthy: Callable[..., Healthy], options: tuple[str, ...]) -> None:
+    run, counted = healthy(*options).run, healthy(*options).counted
+    assert asked(counted) == planned(run)
     names = [probe["id"].removesuffix(" (again)") for probe in run.results["probes"]]
     twice = {name for name, times in Counter(names).items() if times > 1}
     assert twice == {f"{service} {route}" for service, route in READ_TWICE} | {"gateway log"}
-    assert sum(times for name in ("redis", "redis-sse") for times in lab.requests()[name].values()) == 4
+    assert sum(times for name in ("redis", "redis-sse") for times in counted[name].values()) == 4
     assert run.results["run"]["requests"] == sum(name not in READ_HERE for name in names)
-    counted = run.results["run"]["connections"]["lab"]
-    assert len([host for host in counted if host.startswith("ws://")]) == 2
-    assert sum(times for host, times in counted.items() if host.startswith("ws://")) == 3
+    connected = run.results["run"]["connections"]["lab"]
+    assert len([host for host in connected if host.startswith("ws://")]) == 2
+    assert sum(times for host, times in connected.items() if host.startswith("ws://")) == 3
 
 
 @WORKERS
-def test_a_healthy_run_leaves_a_valid_record_of_every_check(suite: Suite, options: tuple[str, ...]) -> None:
-    run = suite.run(*options)
-    assert run.code == 0, run.output
+def test_a_healthy_run_leaves_a_valid_record_of_every_check(
+    healthy: Callable[..., Healthy], options: tuple[str, ...]
+) -> None:
+    run = healthy(*options).run
     jsonschema.validate(run.results, SCHEMA, format_checker=jsonschema.FormatChecker())
     assert run.results["run"]["executed"] == run.results["run"]["selected"] == len(run.results["checks"]) > 100
     assert all(check["state"] == "ok" and check["value"] is not None for check in run.results["checks"])
@@ -119,7 +145,7 @@ def test_selecting_one_system_reaches_only_what_it_rests_on(
     assert run.code == 0, run.output
     assert {check["system"] for check in run.results["checks"]} == {"market"}
     # market.contract.quick_health is a claim about the market as the gateway shows it, so two routes are needed
-    assert {route for service, route in asked(lab) if service == "gateway"} == {
+    assert {route for service, route in asked(lab.requests()) if service == "gateway"} == {
         "GET /api/debug/python-health",
         "GET /api/python-health",
     }
@@ -129,7 +155,7 @@ def test_selecting_what_the_gateway_alone_shows_reaches_only_the_gateway(lab: Ru
     lab.reset_requests()
     run = suite.run("-k", "gateway and pool and not consistency")
     assert run.code == 0, run.output
-    assert {service for service, _ in asked(lab)} == {"gateway"}
+    assert {service for service, _ in asked(lab.requests())} == {"gateway"}
     assert sum(lab.requests()["redis"].values()) == 0
 
 
@@ -141,7 +167,7 @@ def test_a_snapshot_is_judged_again_without_asking_anything(lab: RunningLab, sui
     lab.reset_requests()
     without_secrets = dict.fromkeys(suite.variables, "")
     again = suite.run("--snapshot-in", kept, **without_secrets)
-    assert asked(lab) == {}
+    assert asked(lab.requests()) == {}
     assert again.code == first.code == 1
     assert again.results["checks"] == first.results["checks"]
 
@@ -155,23 +181,20 @@ def test_the_floor_decides_what_fails_and_nothing_is_silent(lab: RunningLab, sui
     assert "1 warned" in relaxed.output
 
 
-def test_pytest_itself_gives_the_same_verdicts_as_the_command(suite: Suite) -> None:
-    lean = suite.run()
-    suite.command = [sys.executable, "-m", "pytest", "checks"]
-    whole = suite.run()
-    assert lean.code == whole.code == 0
-    assert lean.states == whole.states
-    assert [check["nodeid"] for check in lean.results["checks"]] == [c["nodeid"] for c in whole.results["checks"]]
-
-
 @WORKERS
-def test_the_lab_profile_starts_its_target_and_leaves_nothing_behind(options: tuple[str, ...], tmp_path: Path) -> None:
+def test_pytest_itself_with_the_lab_that_the_profile_starts_gives_the_same_verdicts_as_the_command(
+    healthy: Callable[..., Healthy], options: tuple[str, ...], tmp_path: Path
+) -> None:
     command = [sys.executable, "-m", "pytest", "checks", "--env", "lab", "--results", str(tmp_path / "r.json")]
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider", *options], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads((tmp_path / "r.json").read_text())["run"]["executed"] > 100
+    whole = json.loads((tmp_path / "r.json").read_text())
+    lean = healthy(*options).run
+    assert whole["run"]["executed"] > 100
+    assert {check["id"]: check["state"] for check in whole["checks"]} == lean.states
+    assert [check["nodeid"] for check in whole["checks"]] == [check["nodeid"] for check in lean.results["checks"]]
 
 
 def test_allure_results_carry_the_environment_and_an_identity_of_check_and_environment(
