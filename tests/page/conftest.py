@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,16 +94,43 @@ def browser(net_log: Path) -> Iterator[Any]:
     assert asked_by_pages(net_log) <= {LOOPBACK, urlsplit(FOREIGN).hostname}
 
 
-@pytest.fixture
-def watched(browser: Any) -> Iterator[Watched]:
-    """A fresh browser page; whatever a test does in it, it may neither complain nor ask a foreign host."""
+@contextmanager
+def watching(browser: Any) -> Iterator[Watched]:
     context = browser.new_context(viewport={"width": 1360, "height": 950}, locale="en-GB", timezone_id="UTC")
     context.set_default_timeout(60_000)
-    watched = Watched(context)
-    yield watched
+    yield Watched(context)
     context.close()
+
+
+def behaved(watched: Watched) -> None:
+    """Assert that the page neither complained nor asked a foreign host, whatever a test did in it."""
     assert watched.complaints == []
     assert watched.foreign == []
+
+
+@pytest.fixture
+def watched(browser: Any) -> Iterator[Watched]:
+    """A fresh browser page."""
+    with watching(browser) as watched:
+        yield watched
+    behaved(watched)
+
+
+@pytest.fixture(scope="module")
+def report_page(browser: Any, address: str) -> Iterator[Watched]:
+    """The page of the last run, loaded once: to load it takes most of the time of a test that looks at it."""
+    with watching(browser) as watched:
+        page = watched.open(address)
+        page.wait_for_url("**/#categories")  # what it opens with
+        yield watched
+
+
+@pytest.fixture
+def on_call(report_page: Watched, address: str) -> Iterator[Watched]:
+    """The page of the last run at its first screen."""
+    report_page.open(f"{address}#categories").get_by_test_id("tree-section-title").first.wait_for()
+    yield report_page
+    behaved(report_page)
 
 
 def asked_by_pages(net_log: Path) -> set[str]:

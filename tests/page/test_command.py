@@ -46,14 +46,17 @@ class Rendered:
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
-    """Checks, an ordinary test, evidence that several share, and results that nobody can read, rendered together."""
+    """Checks, a roll-up, an ordinary test, evidence that several share, and results that nobody can read, together."""
     folder = tmp_path_factory.mktemp("mixed")
     facts = {"name": "facts", "type": "application/json"}
+    echo = result("a.sum", "critical")
+    echo["labels"].append({"name": "echo", "value": "a.b"})
     results = written(
         folder / "results",
         result("a.b", "critical", attachments=[facts | {"source": "one-attachment.json"}]),
         result("a.c", attachments=[facts | {"source": "one-attachment.json"}]),
         result("a.w", "warning", status="passed"),
+        echo,
         result("a.b", env="staging", attachments=[facts | {"source": "other-attachment.json"}]),
     )
     for name in ("one", "other"):
@@ -79,11 +82,11 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
 def test_it_says_where_the_page_is_and_what_is_on_it(rendered: Rendered) -> None:
     assert rendered.answer.code == 0
     first, *others = rendered.answer.out.splitlines()
-    assert first.startswith("report: reports/html/index.html (6 results, ")
+    assert first.startswith("report: reports/html/index.html (7 results, ")
     assert others == [
-        "  production: 1 critical, 1 warning, 1 ok; staging: 1 ok; 2 other tests",
-        "  gate: FAILED: nothing is critical in production (a.b in production)",
-        "  gate: passed: every check brought a result (production: 3 of 3, staging: 1 of 1)",
+        "  production: 2 critical, 1 warning, 1 ok; staging: 1 ok; 2 other tests",
+        "  gate: FAILED: nothing is critical in production (a.b in production, a.sum in production)",
+        "  gate: passed: every check brought a result (production: 4 of 4, staging: 1 of 1)",
         "  gate: passed: every environment was looked at (production, staging)",
     ]
 
@@ -104,22 +107,23 @@ def test_results_that_cannot_be_read_cost_themselves_alone(rendered: Rendered) -
     assert [one["message"] for one in rendered.told("widgets/globals.json")["errors"]] == [said]
 
 
-def test_ordinary_tests_are_shown_apart_and_a_warning_below_the_floor_of_the_run_is_shown_too(
+def leaves(nodes: dict[str, Any], name: str) -> list[str]:
+    """Return the names of all results below a node."""
+    if nodes[name]["type"] == "tr":
+        return [nodes[name]["name"]]
+    return [leaf for child in nodes[name]["childrenIds"] for leaf in leaves(nodes, child)]
+
+
+def test_ordinary_tests_and_roll_ups_are_shown_apart_and_a_warning_below_the_floor_of_the_run_is_shown_too(
     rendered: Rendered,
 ) -> None:
-    nodes = rendered.told("widgets/categories.json")["nodes"].values()
-    names = [one["name"] for one in nodes if one["type"] == "category"]
-    assert sorted(names) == ["Critical in production: act now", "Tests that failed by themselves", "Warning"]
-
-
-def test_a_roll_up_stands_apart_from_what_it_sums_up(tmp_path: Path) -> None:
-    echo = result("a.sum", "critical")
-    echo["labels"].append({"name": "echo", "value": "a.b"})
-    written(tmp_path / "results", result("a.b", "critical"), echo)
-    made = Rendered(report(tmp_path, tmp_path / "results", *NO_HISTORY), tmp_path / "reports/html")
-    nodes = made.told("widgets/categories.json")["nodes"].values()
-    names = [one["name"] for one in nodes if one["type"] == "category"]
-    assert sorted(names) == ["Critical in production: act now", "Sums up what is named above"]
+    nodes = rendered.told("widgets/categories.json")["nodes"]
+    assert {one["name"]: leaves(nodes, name) for name, one in nodes.items() if one["type"] == "category"} == {
+        "Critical in production: act now": ["a.b"],
+        "Sums up what is named above": ["a.sum"],
+        "Tests that failed by themselves": ["test_sum"],
+        "Warning": ["a.w"],
+    }
 
 
 def test_what_several_checks_share_is_shown_at_each_and_kept_once(rendered: Rendered) -> None:

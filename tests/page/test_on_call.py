@@ -46,8 +46,8 @@ def description(page: Any) -> str:
     return str(frame.locator("body").inner_text())
 
 
-def test_the_first_screen_names_what_is_ill_in_the_order_in_which_it_matters(watched: Watched, address: str) -> None:
-    page = watched.open(address)
+def test_the_first_screen_names_what_is_ill_in_the_order_in_which_it_matters(on_call: Watched) -> None:
+    page = on_call.page
     picture(page, "on-call")
 
     title = page.get_by_test_id("report-title").inner_text()
@@ -83,8 +83,8 @@ def brightness(colour: str) -> float:
     return sum(map(float, re.findall(r"[0-9.]+", colour)[:3])) / 3
 
 
-def test_one_click_leads_to_cause_action_runbook_and_history(watched: Watched, address: str) -> None:
-    page = watched.open(address)
+def test_one_click_leads_to_cause_action_runbook_and_history(on_call: Watched) -> None:
+    page = on_call.page
     check_page(page, "pressure")
     picture(page, "check")
 
@@ -101,8 +101,8 @@ def test_one_click_leads_to_cause_action_runbook_and_history(watched: Watched, a
     page.get_by_text('"pressure"').first.wait_for()
 
 
-def test_the_runbook_is_read_from_the_report(watched: Watched, address: str) -> None:
-    page = watched.open(address)
+def test_the_runbook_is_read_from_the_report(on_call: Watched, address: str) -> None:
+    page = on_call.page
     check_page(page, "pressure")
     with page.expect_popup() as popup:
         page.get_by_test_id("test-result-meta-link").get_by_role("link", name="runbook").click()
@@ -122,11 +122,12 @@ def test_the_runbook_is_read_from_the_report(watched: Watched, address: str) -> 
 
 
 def test_three_runs_are_three_points_and_stagings_history_is_not_productions(
-    watched: Watched, address: str, world: World
+    on_call: Watched, address: str, world: World
 ) -> None:
-    page = watched.open(address)
+    page = on_call.page
     assert statuses(page, "Critical in production: act now", "pressure") == ["failed", "failed", "passed"]
-    page = watched.open(f"{address}#categories")
+    on_call.open(f"{address}#categories")
+    page.get_by_test_id("tree-section-title").first.wait_for()
     assert statuses(page, "Blocked: mend what is named first", "pressure") == ["skipped", "skipped", "passed"]
     earlier = page.get_by_test_id("test-result-history-item").get_by_role("link").all()
     pages = [str(link.get_attribute("href")).partition("#")[0] for link in earlier]
@@ -151,6 +152,7 @@ def statuses(page: Any, heading: str, name: str) -> list[str]:
 
 
 def test_the_rest_of_the_page_works_and_the_gate_says_what_it_found(watched: Watched, address: str) -> None:
+    """In a page of its own, since it is left with one environment alone chosen."""
     page = watched.open(address)
     page.get_by_test_id("nav-tab-qualityGate").click()
     page.get_by_text("nothing is critical in production").wait_for()
