@@ -1,5 +1,6 @@
 """Every check has its alerts, and Prometheus judges every value as the limit does."""
 
+import json
 import math
 import re
 import time
@@ -50,6 +51,17 @@ def test_prometheus_judges_every_example_as_the_limit_does(promtool):
     assert "SUCCESS" in promtool.test(RULES, TESTS)
 
 
+def only(names: set[str], rules: str, tests: str) -> tuple[str, str]:
+    """Leave out the rules of other alerts, and their tests: each costs Prometheus as much as any."""
+    wanted, tried = yaml.load(rules, LOADER), yaml.load(tests, LOADER)
+    for group in wanted["groups"]:
+        group["rules"] = [rule for rule in group["rules"] if rule["alert"] in names]
+    (one,) = tried["tests"]
+    of_them = re.compile(f'alertname="({"|".join(map(re.escape, names))})"')
+    one["promql_expr_test"] = [test for test in one["promql_expr_test"] if of_them.search(test["expr"])]
+    return json.dumps(wanted), json.dumps(tried)
+
+
 def test_rules_that_judge_otherwise_fail_their_tests(promtool):
     mistakes = {
         'gateway.pool.utilization"} > 90': 'gateway.pool.utilization"} >= 90',
@@ -63,8 +75,9 @@ def test_rules_that_judge_otherwise_fail_their_tests(promtool):
     for right, wrong in mistakes.items():
         assert right in rules
         rules = rules.replace(right, wrong)
-    said = promtool.failing(rules, TESTS)
-    assert set(re.findall(r'alertname=\\"(.+?)\\"', said)) == {right.partition('"')[0] for right in mistakes}
+    names = {right.partition('"')[0] for right in mistakes}
+    said = promtool.failing(*only(names, rules, TESTS))
+    assert set(re.findall(r'alertname=\\"(.+?)\\"', said)) == names
 
 
 def test_every_specified_example_is_among_those_prometheus_is_tried_with():
