@@ -15,11 +15,12 @@ demo: .venv/.demo
 	$(BIN)/healthgate report --single-file; \
 	exit $$code
 
-# Lint, types and all tests, with the servers they use, on two workers: what shares a lab is done by one of them. ARGS
-# go to pytest: make test ARGS='-n 0 -x'
-test: .venv/.test lint
+# All tests, with the servers they use, lint and types among them, on WORKERS workers: what shares a lab is done by one
+# of them. ARGS go to pytest: make test ARGS='-n 0 -x'
+WORKERS ?= 3
+test: .venv/.test
 	@$(BIN)/python -m compileall -q src lab checks
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 # What turns every check red: causes every fault in running labs, writes docs/detection.md and its picture.
 detection: .venv/.test

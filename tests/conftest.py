@@ -7,22 +7,16 @@ from typing import Any
 import pytest
 
 from tests.lab_process import RunningLab
-from tests.spent import Account
 
-pytest_plugins = ["tests.ceilings", "tests.machine", "tests.once_more", "tests.tools"]
+pytest_plugins = ["tests.ceilings", "tests.machine", "tests.once_more", "tests.spent", "tests.tools"]
 
 TOGETHER = {
     "tests/detection/": "the detection matrix",
     "tests/lab/": "a running lab",
     "tests/end_to_end/": "runs against a lab",
-    "tests/workflows/": "runs against a lab",
+    "tests/workflows/test_runs.py": "runs against a lab",
 }
 """What the tests in some folders share: one worker does them all, one after the other."""
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Count what the tests take."""
-    config.pluginmanager.register(Account(), "spent")
 
 
 LABS = pytest.StashKey[list[RunningLab]]()

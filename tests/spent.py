@@ -143,3 +143,8 @@ def listed(seconds: dict[str, float], most: int = LONGEST) -> str:
     """Return the longest first, in words."""
     longest: Iterable[tuple[str, float]] = sorted(seconds.items(), key=lambda one: -one[1])[:most]
     return ", ".join(f"{name} {took:.0f} s" for name, took in longest)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count in every process that runs tests."""
+    config.pluginmanager.register(Account(), "account of what the tests take")
