@@ -135,6 +135,7 @@ class Canary:
         self._counts: deque[tuple[float, int, int]] = deque()
         """Moment, errors and creations of the canary, the oldest first."""
         self._high_since: float | None = None
+        self._one_change_at_a_time = asyncio.Lock()
 
     def next(self) -> Instance:
         """Return the instance the next client gets, so that shares are exact over any hundred clients."""
@@ -182,16 +183,20 @@ class Canary:
             return None
 
     async def _roll_back(self, share: float, lasted: float) -> None:
-        self.state, self.weight, self.since = "rolled_back", 0, now()
-        self._log.write("WARN", "Canary", f"WSManager canary rolled back: error rate {share:.1f}% for {lasted:.0f}s")
-        await self._set_flag(to=False)
+        async with self._one_change_at_a_time:
+            self.state, self.weight, self.since = "rolled_back", 0, now()
+            words = f"WSManager canary rolled back: error rate {share:.1f}% for {lasted:.0f}s"
+            self._log.write("WARN", "Canary", words)
+            await self._set_flag(to=False)
 
     async def resume(self) -> None:
         """Begin the trial again, with the weight of the manifest."""
-        if self.state != "running":
-            self.state, self.weight, self.since = "running", declared_weight(self._manifest), now()
-            await self._set_flag(to=True)
-        self._counts.clear()
+        async with self._one_change_at_a_time:
+            self._counts.clear()
+            self._high_since = None
+            if self.state != "running":
+                self.state, self.weight, self.since = "running", declared_weight(self._manifest), now()
+                await self._set_flag(to=True)
 
     async def _set_flag(self, *, to: bool) -> None:
         await self._asked("POST", "/api/ws/admin/flag", {"useNewWsManager": to})
