@@ -80,9 +80,10 @@ class Door:
             while chunk := await source.read(CHUNK):
                 sink.write(passing(chunk))
                 await sink.drain()
-            sink.write(passing(b""))
-            sink.write_eof()
-        except OSError:
+            if not sink.is_closing():
+                sink.write(passing(b""))
+                sink.write_eof()
+        except (OSError, RuntimeError):  # it was reset meanwhile
             sink.close()
 
     def _answering(self) -> Passing:
