@@ -20,10 +20,10 @@ START_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
 CALL_TIMEOUT_S = 30.0
 PRIORITY = -5
-STARVED_S = 0.3
+STARVED_S = 0.5
 """Seconds that one of the lab's processes has waited for a processor while it was looked at, above which what was seen
-says nothing about it: on two idle cores it is a tenth of that."""
-MOST_PATIENCE = 4.0
+says nothing about it: on two idle cores it is a tenth of that at most."""
+MOST_PATIENCE = 2.0
 """How many times as long as it takes a lab that is not starved a starved one is waited for at most."""
 T = TypeVar("T")
 

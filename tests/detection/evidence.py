@@ -14,7 +14,7 @@ from tests.detection.cell import PROFILE, Cell, Injection
 from tests.detection.edges import EDGES, Edge, Sighting, visits
 from tests.detection.matrix import CELLS, Round, by_check, doubtful, together, trials
 from tests.detection.mutation import Kept, Mutations, mutate
-from tests.detection.proof import Demonstrations, Proven
+from tests.detection.proof import Proven, demonstrations
 from tests.detection.proofs import OF_THE_MANAGER, OF_THE_PLATFORM, OF_THE_STREAMS, PROOFS
 from tests.detection.scenario import SCENARIOS, Play, Played
 
@@ -133,7 +133,7 @@ class Listing:
 def gather(told: Callable[[str], object] = lambda _: None) -> Evidence:
     """Cause everything that is declared in running labs, the longest first, and return what was seen."""
     jobs: list[Callable[[Bench], Any]] = [
-        *(Demonstrations(proofs) for proofs in (OF_THE_PLATFORM, OF_THE_MANAGER, OF_THE_STREAMS)),
+        *demonstrations((OF_THE_PLATFORM, OF_THE_MANAGER, OF_THE_STREAMS)),
         Listing(),
         *(Play(scenario) for scenario in sorted(SCENARIOS.values(), key=lambda one: -one.shows_within_s)),
         *visits(EDGES),

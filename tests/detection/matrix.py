@@ -12,11 +12,12 @@ from tests.detection.cell import ROLLUP, TRIPPED, Cell, Injection, among
 PARTS = (frozenset({"gateway", "market"}), frozenset({"wsmanager"}), frozenset({"sse"}))
 """Systems that have nothing to do with those of another part: what is broken in one part is seen in no other."""
 
-MOST_OF_A_PART = 4
+MOST_OF_A_PART = 3
 """Injections of one part that are caused at the same time."""
 
-UPSETTING = frozenset({"F.mkt.start", "F.mp.flag", "F.sse.config", "F.wsm.flag"})
-"""Faults that start a process anew: whatever else was caused in their part would be gone."""
+UPSETTING = ("F.json.", "F.mkt.feed", "F.mkt.start", "F.mp.flag", "F.sse.config", "F.wsm.flag")
+"""Faults beside which nothing else is caused in their part: those that start a process anew, whose other faults would
+be gone; that alter a body in which others would show; of whose cause more follows the longer it lasts."""
 
 TIMES = 2
 """How often an injection that is caused alone is tried at most."""
@@ -137,15 +138,16 @@ class Trial:
 
     @property
     def is_upsetting(self) -> bool:
-        """Whether nothing else can be caused in its part meanwhile."""
-        return any(one.id in UPSETTING for one in self.injection.faults)
+        """Whether nothing else can be caused in its part meanwhile, or be seen there."""
+        blocks = State.BLOCKED in self.expected.values()
+        return self.passes or blocks or any(one.id.startswith(UPSETTING) for one in self.injection.faults)
 
     def goes_with(self, other: "Trial") -> bool:
         """Whether both can be caused at the same time and each be seen by what is expected of it alone.
 
         Both may be expected to bring the summary of everything to the same state.
         """
-        if self.passes or other.passes or (self.part == other.part and (self.is_upsetting or other.is_upsetting)):
+        if self.part == other.part and (self.is_upsetting or other.is_upsetting):
             return False
         both = set(self.expected) & set(other.expected)
         return (

@@ -1,7 +1,7 @@
 """A claim that breaks the system to be proven: it holds, fails with its fault, holds again."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tests.detection.bench import Bench
@@ -10,6 +10,8 @@ from tests.lab_process import RunningLab, Starvation, wait_until
 
 TIMES = 3
 """How often a claim is put to the test at most, where the lab is starved meanwhile."""
+AT_A_TIME = 3
+"""Claims that are proven in one job: most of them wait for something for half a minute."""
 RECOVERS_WITHIN_S = 90.0
 """Some lines in the log count for an hour, which is a minute here."""
 
@@ -87,6 +89,16 @@ class Demonstrations:
             if found.held is (broken is None) or not starvation.lately():
                 break
         return found
+
+
+def demonstrations(parts: Iterable[Mapping[str, Proof]]) -> list[Demonstrations]:
+    """Return jobs that prove all claims, a few at a time, those about one part of the platform together."""
+    lists = (list(proofs.items()) for proofs in parts)
+    return [
+        Demonstrations(dict(every[first : first + AT_A_TIME]))
+        for every in lists
+        for first in range(0, len(every), AT_A_TIME)
+    ]
 
 
 def beside(measured: Callable[[RunningLab], Measurement]) -> Measure:
