@@ -19,6 +19,9 @@ UPSETTING = ("F.json.", "F.mkt.feed", "F.mkt.start", "F.mp.flag", "F.sse.config"
 """Faults beside which nothing else is caused in their part: those that start a process anew, whose other faults would
 be gone; that alter a body in which others would show; of whose cause more follows the longer it lasts."""
 
+CLASHING = (frozenset({"F.wsm.retry", "F.wsm.staging"}), frozenset({"F.gw.view_bias", "F.mkt.symbol_missing"}))
+"""Faults that move the same figure, each to another place."""
+
 TIMES = 2
 """How often an injection that is caused alone is tried at most."""
 
@@ -150,8 +153,10 @@ class Trial:
         if self.part == other.part and (self.is_upsetting or other.is_upsetting):
             return False
         both = set(self.expected) & set(other.expected)
+        ids, others = ({fault.id for fault in one.injection.faults} for one in (self, other))
         return (
-            both <= {ROLLUP}
+            not any(ids & clash and others & clash for clash in CLASHING)
+            and both <= {ROLLUP}
             and all(self.expected[check] is other.expected[check] for check in both)
             and not self.injection.touches & other.injection.touches
         )
