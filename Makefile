@@ -17,7 +17,7 @@ demo: .venv/.demo
 
 # All tests, with the servers they use, lint and types among them, on WORKERS workers: what shares a lab is done by one
 # of them. ARGS go to pytest: make test ARGS='-n 0 -x'
-WORKERS ?= 3
+WORKERS ?= 2
 test: .venv/.test
 	@$(BIN)/python -m compileall -q src lab checks
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)

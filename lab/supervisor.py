@@ -298,7 +298,7 @@ class Supervisor:
             words = prometheus.command_line(
                 self._prometheus, self.settings.ports, folder, kept, self.settings.time_scale
             )
-            os.execve(words[0], words, os.environ | {"GOMAXPROCS": "1"})
+            os.execve(words[0], words, os.environ | {"GOMAXPROCS": "1", "GOGC": "400"})
         if name in SERVICES:
             wanted = self.settings.environment(name) | environment
             for variable, value in wanted.items():

@@ -24,7 +24,7 @@ from lab.settings import Settings
 from lab.universe import HOME_CHANNEL, INDEX, LISTING, SYMBOLS
 
 TICKS_PER_SECOND: Final = 150.0
-LOOP_S: Final = 0.1
+LOOP_S: Final = 0.2
 TICK_FRAME: Final = struct.Struct(">4sHQIdd")
 HEARTBEAT_FRAME: Final = struct.Struct(">4sQ")
 STEP_BPS: Final = 0.4

@@ -143,14 +143,14 @@ class Trial:
     def is_upsetting(self) -> bool:
         """Whether nothing else can be caused in its part meanwhile, or be seen there."""
         blocks = State.BLOCKED in self.expected.values()
-        return self.passes or blocks or any(one.id.startswith(UPSETTING) for one in self.injection.faults)
+        return blocks or any(one.id.startswith(UPSETTING) for one in self.injection.faults)
 
     def goes_with(self, other: "Trial") -> bool:
         """Whether both can be caused at the same time and each be seen by what is expected of it alone.
 
         Both may be expected to bring the summary of everything to the same state.
         """
-        if self.part == other.part and (self.is_upsetting or other.is_upsetting):
+        if self.passes or other.passes or (self.part == other.part and (self.is_upsetting or other.is_upsetting)):
             return False
         both = set(self.expected) & set(other.expected)
         ids, others = ({fault.id for fault in one.injection.faults} for one in (self, other))

@@ -1,7 +1,4 @@
-"""Measuring Redis, the pool and the process, twice a second; diagnostics read the latest sample.
-
-Connections are tested with every other sample, and with each that somebody waits for.
-"""
+"""Measuring Redis, the pool and the process, every second; diagnostics read the latest sample."""
 
 import asyncio
 import os
@@ -106,7 +103,7 @@ class ProcessMeter:
 
 
 class Sampler:
-    """Takes a sample every half minute of lab time and keeps the latest."""
+    """Takes a sample every minute of lab time and keeps the latest."""
 
     def __init__(
         self,
@@ -121,14 +118,11 @@ class Sampler:
         self._finished = 0
         self._wanted = asyncio.Event()
         self._done = asyncio.Condition()
-        self._is_awaited = False
-        """Whether somebody waits for the sample that is being taken."""
-        self._tested_at = 0.0
         self._pool = pool
         self._owner = owner
         self._symbols = symbols
         self._tested = tested
-        self._period = scale.window(30)
+        self._period = scale.window(60)
         self._leases = {node: Lease(pool, node, "ping") for node in pool.nodes}
         self._process = ProcessMeter(scale)
 
@@ -148,11 +142,9 @@ class Sampler:
                 lease.end()
 
     async def _pause(self, seconds: float) -> None:
-        self._is_awaited = False
         try:
             async with asyncio.timeout(seconds):
                 await self._wanted.wait()
-                self._is_awaited = True
         except TimeoutError:
             return
         finally:
@@ -173,7 +165,7 @@ class Sampler:
         """Take one sample and keep it."""
         in_use, limit = self._pool.in_use, self._pool.max_connections
         nodes = asyncio.gather(*(self._ask(node) for node in self._pool.nodes))
-        tests = asyncio.create_task(self._tests(after=nodes))
+        tests = asyncio.create_task(self._test_connections(after=nodes))
         try:
             node_samples, test_samples = await nodes, await tests
         finally:
@@ -219,13 +211,6 @@ class Sampler:
         if isinstance(scan, list) and len(scan) == 2 and isinstance(scan[1], list):
             sample.keys = len(scan[1])
         sample.prices = {symbol: stored_quote(symbol, reply) for symbol, reply in zip(symbols, prices, strict=True)}
-
-    async def _tests(self, after: "asyncio.Future[Any]") -> list[TestSample]:
-        moment = time.monotonic()
-        if self.latest is None or self._is_awaited or moment - self._tested_at > 1.5 * self._period:
-            self._tested_at = moment
-            return await self._test_connections(after)
-        return self.latest.tests
 
     async def _test_connections(self, after: "asyncio.Future[Any]") -> list[TestSample]:
         # Pings first: a test queueing on the same event loop would lengthen them.
