@@ -105,7 +105,7 @@ class RunningLab:
             headers={"X-Lab-Key": self.variables["LAB_KEY"]},
             body=body,
         )
-        if status >= 400:
+        if status >= 400 or isinstance(answer, str):  # what is no JSON was cut off
             raise LabError(f"{method} {path} -> {status}: {answer}")
         return answer
 

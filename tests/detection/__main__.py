@@ -6,6 +6,7 @@ import time
 
 from tests.detection.bench import carry_out
 from tests.detection.drawing import DRAWING, drawn
+from tests.detection.edges import EDGES
 from tests.detection.evidence import Evidence, gather, of_kind
 from tests.detection.matrix import CELLS, Round, together, trials
 from tests.detection.page import PAGE, written
@@ -20,7 +21,7 @@ def main() -> int:
     if chosen.only:
         return _try(chosen.only)
     began = time.monotonic()
-    evidence = gather(_progress)
+    evidence = gather(EDGES, _progress)
     for name, figure in evidence.figures().items():
         print(f"{name:<22} {figure}")
     print(f"{'wall time':<22} {time.monotonic() - began:.0f} s")

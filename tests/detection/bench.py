@@ -1,11 +1,11 @@
 """One lab and the checks run against it, in this process; and several of these side by side."""
 
 import gc
-import queue
 import re
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -44,7 +44,7 @@ HEALS_WITHIN_S = 30.0
 PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
 """How much longer each pause between two looks is than the one before, and how long at most: what takes a minute to
 heal need not be looked at forty times."""
-LABS = 3
+LABS = 4
 """Labs that are looked at side by side: each needs an eighth of a core although nobody looks, so that more of them slow
 each other down."""
 
@@ -247,25 +247,34 @@ ATTEMPTS = 2
 
 
 def carry_out(
-    jobs: Sequence[Job[T]], labs: int = LABS, told: Callable[[str], object] = lambda _: None
+    several: Sequence[Job[T]],
+    labs: int = LABS,
+    told: Callable[[str], object] = lambda _: None,
+    more: Callable[[T], Sequence[Job[T]]] = lambda _: (),
 ) -> list[T | Lost]:
     """Do every job on one of several labs, in this order; return what they came to, in the same order.
 
-    A lab that dies costs the job it was at, which is tried again in another. What is wrong with a job itself is raised
-    at once, and ends the others.
+    `more` says which jobs follow from what a job came to: they are next, and their results are at the end. A lab that
+    dies costs the job it was at, which is tried again in another. What is wrong with a job itself is raised at once,
+    and ends the others.
     """
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in range(len(jobs)):
-        waiting.put(number)
+    jobs = list(several)
+    waiting = deque(range(len(jobs)))
     done: dict[int, T | Lost] = {}
-    one_at_a_time = threading.Lock()
+    one_at_a_time, starting = threading.Lock(), threading.Lock()
     stopped = threading.Event()
 
     def next_one() -> int | None:
         try:
-            return None if stopped.is_set() else waiting.get_nowait()
-        except queue.Empty:
+            return None if stopped.is_set() else waiting.popleft()
+        except IndexError:
             return None
+
+    def follow(result: T) -> None:
+        with one_at_a_time:
+            for job in more(result):
+                jobs.append(job)
+                waiting.appendleft(len(jobs) - 1)
 
     def worker(_: int) -> None:
         number, attempt = next_one(), 1
@@ -273,12 +282,14 @@ def carry_out(
             with ExitStack() as stack:
                 try:
                     folder = stack.enter_context(tempfile.TemporaryDirectory())
-                    with one_at_a_time:
+                    with starting:
                         lab = stack.enter_context(RunningLab())
                     bench = Bench(lab, Path(folder))
                     bench.recovered()
                     while number is not None:
-                        done[number] = jobs[number](bench)
+                        result = jobs[number](bench)
+                        done[number] = result
+                        follow(result)
                         gc.freeze()  # what was seen is kept to the end, and need not be gone through time and again
                         told(f"{len(done)} of {len(jobs)}")
                         number, attempt = next_one(), 1

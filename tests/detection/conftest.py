@@ -5,19 +5,24 @@ import os
 
 import pytest
 
+from tests.detection.edges import EDGES
 from tests.detection.evidence import Evidence, gather, load, save
+
+WHOLE = "whole"
+"""Mark of the tests that need the values at the lines, which take as long as everything else."""
 
 
 @pytest.fixture(scope="session")
-def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+def evidence(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     """Return the evidence; of several workers the first to come here gathers it."""
     own = tmp_path_factory.getbasetemp()
     folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     kept = folder / "detection-evidence.pickle"
+    is_whole = any(item.get_closest_marker(WHOLE) for item in request.session.items)
     with (folder / "detection-evidence.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if kept.exists():
             return load(kept)
-        found = gather()
+        found = gather(EDGES if is_whole else [])
         save(found, kept)
         return found

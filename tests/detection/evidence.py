@@ -1,7 +1,7 @@
 """Everything that is shown in the lab, gathered in one go: the matrix, its edges, the scenarios, the proofs."""
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 
 from tests.detection.bench import CATALOGUE, Bench, Lost, carry_out
-from tests.detection.cell import PROFILE, Cell, Injection
+from tests.detection.cell import PROFILE, SHOWS_WITHIN_S, Cell, Injection
 from tests.detection.edges import EDGES, Edge, Sighting, visits
-from tests.detection.matrix import CELLS, Round, by_check, doubtful, together, trials
+from tests.detection.matrix import CELLS, Round, by_check, doubtful, together, trials, unhealed
 from tests.detection.mutation import Kept, Mutations, mutate
 from tests.detection.proof import Proven, demonstrations
 from tests.detection.proofs import OF_THE_MANAGER, OF_THE_PLATFORM, OF_THE_STREAMS, PROOFS
@@ -130,29 +130,35 @@ class Listing:
         return {fault["id"]: fault["layer"] for fault in bench.lab.control("GET", "/__lab/faults")}
 
 
-def gather(told: Callable[[str], object] = lambda _: None) -> Evidence:
-    """Cause everything that is declared in running labs, the longest first, and return what was seen."""
+def gather(edges: Sequence[Edge], told: Callable[[str], object] = lambda _: None) -> Evidence:
+    """Cause everything that is declared in running labs, the longest first, and return what was seen.
+
+    Of the values at the lines only those of `edges`; limits are changed where there are any, since without them most
+    changes are too fine to see.
+    """
+    tried = together(trials(CELLS))
     jobs: list[Callable[[Bench], Any]] = [
         *demonstrations((OF_THE_PLATFORM, OF_THE_MANAGER, OF_THE_STREAMS)),
         Listing(),
+        *(job for job in tried if job.shows_within_s > SHOWS_WITHIN_S),
         *(Play(scenario) for scenario in sorted(SCENARIOS.values(), key=lambda one: -one.shows_within_s)),
-        *visits(EDGES),
-        *together(trials(CELLS)),
+        *visits(edges),
+        *(job for job in tried if job.shows_within_s <= SHOWS_WITHIN_S),
     ]
-    done = carry_out(jobs, told=told)
+    done = carry_out(jobs, told=told, more=lambda result: doubtful(of_kind(Round, [result])))
     sightings = sorted(of_kind(Sighting, done), key=lambda one: EDGES.index(one.edge))
-    rounds = of_kind(Round, done)
-    again = carry_out(doubtful(rounds), told=told)
-    if tried := of_kind(Round, again):
-        alone = {one.injection.key for one in tried}
-        rounds = [*(one for one in rounds if one.injection.key not in alone), *tried]
+    newest = {one.injection.key: one for one in of_kind(Round, done)}
+    again = carry_out(unhealed(newest.values()), told=told)
+    newest |= {one.injection.key: one for one in of_kind(Round, again)}
+    rounds = list(newest.values())
+    in_company = {one.injection.key for job in tried if len(job.trials) > 1 for one in job.trials}
     return Evidence(
         rounds,
-        [one.injection for one in tried],
+        [one.injection for one in rounds if not one.beside and one.injection.key in in_company],
         sightings,
         of_kind(Played, done),
         of_kind(Proven, done),
-        mutate(kept(rounds, sightings)),
+        mutate(kept(rounds, sightings) if edges else []),
         of_kind(Lost, [*done, *again]),
         next((one for one in done if isinstance(one, dict)), {}),
     )

@@ -88,11 +88,6 @@ class Round:
         """Whether a check came to the state declared for it."""
         return self.during.states.get(check) is self.expected[check]
 
-    @property
-    def exact(self) -> bool:
-        """Whether all checks together were as declared, and well afterwards."""
-        return self.not_ok == self.expected and self.healed
-
     def complaint(self, check: str) -> str:
         """Say in one sentence how this differs from what was declared of a check; empty if it does not."""
         told = [f"{self.injection} should turn {check} {self.expected[check]}"]
@@ -178,13 +173,18 @@ class Together:
         """What may not be ok."""
         return {check: state for one in self.trials for check, state in one.expected.items()}
 
+    @property
+    def shows_within_s(self) -> float:
+        """Seconds within which all of it usually shows."""
+        return max(one.shows_within_s for one in self.trials)
+
     def __call__(self, bench: Bench) -> list[Round]:
         """Try them."""
         began = time.monotonic()
         expected = self.expected
         if bench.healing is not None and bench.healing.checks & set(expected):
             bench.settle()
-        within_s = max(one.shows_within_s for one in self.trials)
+        within_s = self.shows_within_s
         within_s += HEALS_WITHIN_S if bench.healing is not None else 0.0
         injection = Injection(
             tuple(fault for one in self.trials for fault in one.injection.faults),
@@ -234,9 +234,18 @@ def _has_room(some: list[Trial], one: Trial) -> bool:
 
 
 def doubtful(rounds: Iterable[Round]) -> list[Together]:
-    """Return jobs that try, each alone, what was caused in company and not exactly as declared, or not seen healed."""
-    names = {one.injection.key for one in rounds if (one.beside and not one.exact) or one.after is None}
-    return [Together((one,)) for one in trials(CELLS) if one.injection.key in names]
+    """Return jobs that try, each alone, what was caused in company and is not as declared while it lasts."""
+    return _alone(one for one in rounds if one.beside and one.not_ok != one.expected)
+
+
+def unhealed(rounds: Iterable[Round]) -> list[Together]:
+    """Return jobs that try, each alone, what was caused in company and not well afterwards, or was not seen healed."""
+    return _alone(one for one in rounds if (one.beside and not one.healed) or one.after is None)
+
+
+def _alone(rounds: Iterable[Round]) -> list[Together]:
+    names = {one.injection.key for one in rounds}
+    return [Together((one,)) for one in trials(CELLS) if one.injection.key in names] if names else []
 
 
 def trials(cells: Mapping[str, Cell]) -> list[Trial]:

@@ -47,12 +47,14 @@ def test_what_is_less_real_than_a_cause_says_why(evidence: Evidence) -> None:
     assert [check for check, cell in less_real.items() if not cell.why] == []
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("number", range(len(EDGES)))
 def test_a_value_at_a_line_is_judged_as_declared(evidence: Evidence, number: int) -> None:
     if complaints := evidence.complaints_at(EDGES[number]):
         pytest.fail("; ".join([str(EDGES[number].injection), *complaints]), pytrace=False)
 
 
+@pytest.mark.whole
 def test_the_page_and_the_drawing_show_what_was_seen(evidence: Evidence) -> None:
     """Write them anew with `python -m tests.detection --write`."""
     assert PAGE.read_text("utf-8") == written(evidence)

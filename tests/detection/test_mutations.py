@@ -2,6 +2,8 @@
 
 from itertools import chain
 
+import pytest
+
 from healthgate.limit import below, percent, reaching
 from tests.detection.bench import CATALOGUE
 from tests.detection.cell import matches
@@ -9,10 +11,12 @@ from tests.detection.evidence import Evidence
 from tests.detection.mutation import EXPLAINED, changes, told_apart
 
 
+@pytest.mark.whole
 def test_every_change_of_a_limit_is_noticed_or_explained(evidence: Evidence) -> None:
     assert evidence.mutations.unexplained == []
 
 
+@pytest.mark.whole
 def test_every_limit_is_changed(evidence: Evidence) -> None:
     found = evidence.mutations
     changed = {name.partition(": ")[0] for name in chain(found.killed, found.survived)}
@@ -20,6 +24,7 @@ def test_every_limit_is_changed(evidence: Evidence) -> None:
     assert found.total > 60
 
 
+@pytest.mark.whole
 def test_every_explanation_is_about_a_change_that_is_made(evidence: Evidence) -> None:
     made = [*evidence.mutations.killed, *evidence.mutations.survived]
     assert [pattern for pattern in EXPLAINED if not any(matches(pattern, name) for name in made)] == []
