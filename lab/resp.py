@@ -79,7 +79,7 @@ class Connection:
         except TimeoutError as error:
             self.close()
             raise LostError(f"no reply within {timeout_s:g} s") from error
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, RuntimeError) as error:  # the last is what the event loop says of a closed one
             self.close()
             raise LostError(str(error) or "connection closed by the server") from error
         except asyncio.CancelledError:

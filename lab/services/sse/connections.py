@@ -21,7 +21,9 @@ class Wire:
         self._is_chunked = is_chunked
 
     def write(self, data: bytes) -> None:
-        """Write one event or comment; a client that has long read nothing is cut off instead."""
+        """Write one event or comment, unless it is closed; a client that has long read nothing is cut off instead."""
+        if self._transport.is_closing():
+            return  # the event loop would raise RuntimeError, and end whoever writes to everybody
         if self._transport.get_write_buffer_size() > MOST_UNSENT:
             self._transport.abort()
         else:
@@ -29,7 +31,7 @@ class Wire:
 
     def close(self) -> None:
         """End the answer and close."""
-        if self._is_chunked:
+        if self._is_chunked and not self._transport.is_closing():
             self._transport.write(LAST_CHUNK)
         self._transport.close()
 
