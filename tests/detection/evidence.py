@@ -12,7 +12,7 @@ import yaml
 from tests.detection.bench import CATALOGUE, Bench, Lost, carry_out
 from tests.detection.cell import PROFILE, SHOWS_WITHIN_S, Cell, Injection
 from tests.detection.edges import EDGES, Edge, Sighting, visits
-from tests.detection.matrix import CELLS, Round, by_check, doubtful, together, trials, unhealed
+from tests.detection.matrix import CELLS, Round, by_check, doubtful, split, together, trials, unhealed
 from tests.detection.mutation import Kept, Mutations, mutate
 from tests.detection.proof import Proven, demonstrations
 from tests.detection.proofs import OF_THE_MANAGER, OF_THE_PLATFORM, OF_THE_STREAMS, PROOFS
@@ -148,7 +148,8 @@ def gather(edges: Sequence[Edge], told: Callable[[str], object] = lambda _: None
     done = carry_out(jobs, told=told, more=lambda result: doubtful(of_kind(Round, [result])))
     sightings = sorted(of_kind(Sighting, done), key=lambda one: EDGES.index(one.edge))
     newest = {one.injection.key: one for one in of_kind(Round, done)}
-    again = carry_out(unhealed(newest.values()), told=told)
+    refused = [one.job for one in of_kind(Lost, done)]
+    again = carry_out([*unhealed(newest.values()), *split(refused)], told=told)
     newest |= {one.injection.key: one for one in of_kind(Round, again)}
     rounds = list(newest.values())
     in_company = {one.injection.key for job in tried if len(job.trials) > 1 for one in job.trials}
@@ -159,7 +160,7 @@ def gather(edges: Sequence[Edge], told: Callable[[str], object] = lambda _: None
         of_kind(Played, done),
         of_kind(Proven, done),
         mutate(kept(rounds, sightings) if edges else []),
-        of_kind(Lost, [*done, *again]),
+        [one for one in of_kind(Lost, [*done, *again]) if one.job not in refused or not split([one.job])],
         next((one for one in done if isinstance(one, dict)), {}),
     )
 

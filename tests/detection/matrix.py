@@ -243,6 +243,12 @@ def unhealed(rounds: Iterable[Round]) -> list[Together]:
     return _alone(one for one in rounds if (one.beside and not one.healed) or one.after is None)
 
 
+def split(jobs: Iterable[object]) -> list[Together]:
+    """Return jobs that try alone what was to be caused in company: one fault there may be in the way of another."""
+    groups = [job.trials for job in jobs if isinstance(job, Together) and len(job.trials) > 1]
+    return [Together((one,)) for group in groups for one in group]
+
+
 def _alone(rounds: Iterable[Round]) -> list[Together]:
     names = {one.injection.key for one in rounds}
     return [Together((one,)) for one in trials(CELLS) if one.injection.key in names] if names else []

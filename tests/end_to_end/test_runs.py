@@ -83,7 +83,7 @@ def healthy(running_lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -
     @cache
     def made(*options: str) -> Healthy:
         running_lab.reset()
-        suite = Suite(tmp_path_factory.mktemp("healthy"), running_lab.variables)
+        suite = Suite(tmp_path_factory.mktemp("healthy"), running_lab)
         running_lab.reset_requests()
         run = suite.run(*options)
         assert run.code == 0, run.output

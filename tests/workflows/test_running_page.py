@@ -30,6 +30,7 @@ OPTIONS_OF_OTHERS = {
     "kubectl": {"--from", "--from-env-file", "--dry-run"},
     "jq": {"--args"},
     "systemctl": {"--now", "--failed"},
+    "git": {"--exit-code"},
 }
 """Options on the page that the help of our commands does not list."""
 
