@@ -12,7 +12,7 @@ import yaml
 from tests.detection.bench import CATALOGUE, Bench, Lost, carry_out
 from tests.detection.cell import PROFILE, SHOWS_WITHIN_S, Cell, Injection
 from tests.detection.edges import EDGES, Edge, Sighting, visits
-from tests.detection.matrix import CELLS, Round, by_check, doubtful, split, together, trials, unhealed
+from tests.detection.matrix import CELLS, Round, alone, by_check, doubtful, split, together, trials, unhealed
 from tests.detection.mutation import Kept, Mutations, mutate
 from tests.detection.proof import Proven, demonstrations
 from tests.detection.proofs import OF_THE_MANAGER, OF_THE_PLATFORM, OF_THE_STREAMS, PROOFS
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 ROWS: dict[str, dict[str, list[str]]] = yaml.safe_load((Path(__file__).parent / "rows.yaml").read_text("utf-8"))
 """Rows of the specification by priority, with their parameters."""
+
+MOST_ACCIDENTS = 2
+"""Injections that are tried once more though they were not as declared alone: more of them are no accident."""
 
 T = TypeVar("T")
 
@@ -151,6 +154,9 @@ def gather(edges: Sequence[Edge], told: Callable[[str], object] = lambda _: None
     refused = [one.job for one in of_kind(Lost, done)]
     again = carry_out([*unhealed(newest.values()), *split(refused)], told=told)
     newest |= {one.injection.key: one for one in of_kind(Round, again)}
+    wrong = [one for one in newest.values() if not one.exact]
+    if len(wrong) <= MOST_ACCIDENTS:
+        newest |= {one.injection.key: one for one in of_kind(Round, carry_out(alone(wrong), told=told))}
     rounds = list(newest.values())
     in_company = {one.injection.key for job in tried if len(job.trials) > 1 for one in job.trials}
     return Evidence(

@@ -88,6 +88,11 @@ class Round:
         """Whether a check came to the state declared for it."""
         return self.during.states.get(check) is self.expected[check]
 
+    @property
+    def exact(self) -> bool:
+        """Whether all checks together were as declared, and well afterwards."""
+        return self.not_ok == self.expected and self.healed
+
     def complaint(self, check: str) -> str:
         """Say in one sentence how this differs from what was declared of a check; empty if it does not."""
         told = [f"{self.injection} should turn {check} {self.expected[check]}"]
@@ -235,12 +240,12 @@ def _has_room(some: list[Trial], one: Trial) -> bool:
 
 def doubtful(rounds: Iterable[Round]) -> list[Together]:
     """Return jobs that try, each alone, what was caused in company and is not as declared while it lasts."""
-    return _alone(one for one in rounds if one.beside and one.not_ok != one.expected)
+    return alone(one for one in rounds if one.beside and one.not_ok != one.expected)
 
 
 def unhealed(rounds: Iterable[Round]) -> list[Together]:
     """Return jobs that try, each alone, what was caused in company and not well afterwards, or was not seen healed."""
-    return _alone(one for one in rounds if (one.beside and not one.healed) or one.after is None)
+    return alone(one for one in rounds if (one.beside and not one.healed) or one.after is None)
 
 
 def split(jobs: Iterable[object]) -> list[Together]:
@@ -249,7 +254,8 @@ def split(jobs: Iterable[object]) -> list[Together]:
     return [Together((one,)) for group in groups for one in group]
 
 
-def _alone(rounds: Iterable[Round]) -> list[Together]:
+def alone(rounds: Iterable[Round]) -> list[Together]:
+    """Return jobs that try the injections of these rounds, each alone."""
     names = {one.injection.key for one in rounds}
     return [Together((one,)) for one in trials(CELLS) if one.injection.key in names] if names else []
 
