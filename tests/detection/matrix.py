@@ -15,9 +15,12 @@ PARTS = (frozenset({"gateway", "market"}), frozenset({"wsmanager"}), frozenset({
 MOST_OF_A_PART = 3
 """Injections of one part that are caused at the same time."""
 
-UPSETTING = ("F.json.", "F.mkt.feed", "F.mkt.start", "F.mp.flag", "F.sse.config", "F.wsm.flag")
+UPSETTING = ("F.json.", "F.mkt.feed", "F.mkt.start", "F.mp.flag", "F.sse.config", "F.wsm.flag", "F.wsm.unhealthy")
 """Faults beside which nothing else is caused in their part: those that start a process anew, whose other faults would
 be gone; that alter a body in which others would show; of whose cause more follows the longer it lasts."""
+
+LASTING = frozenset({"F.wsm.unhealthy"})
+"""Faults under which what an earlier one left behind does not heal."""
 
 CLASHING = (frozenset({"F.wsm.retry", "F.wsm.staging"}), frozenset({"F.gw.view_bias", "F.mkt.symbol_missing"}))
 """Faults that move the same figure, each to another place."""
@@ -187,7 +190,8 @@ class Together:
         """Try them."""
         began = time.monotonic()
         expected = self.expected
-        if bench.healing is not None and bench.healing.checks & set(expected):
+        ids = {fault.id for one in self.trials for fault in one.injection.faults}
+        if bench.healing is not None and (bench.healing.checks & set(expected) or ids & LASTING):
             bench.settle()
         within_s = self.shows_within_s
         within_s += HEALS_WITHIN_S if bench.healing is not None else 0.0
