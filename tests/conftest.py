@@ -1,5 +1,6 @@
 """What all tests share: one running lab a worker, for as long as it is needed, and which worker does what."""
 
+import os
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,9 @@ LABS = pytest.StashKey[list[RunningLab]]()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what is to run in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS"):  # tests read what programs print, which has no colours
+    os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ def said(*command: object, cwd: Path = ROOT) -> tuple[int, str]:
 
 
 def zizmor(folder: Path, persona: str = "auditor") -> tuple[int, str]:
-    options = ("--offline", "--no-progress", f"--persona={persona}", "--strict-collection")
+    options = ("--offline", "--no-progress", "--color=never", f"--persona={persona}", "--strict-collection")
     return said(BIN / "zizmor", *options, ".", cwd=folder)
 
 
