@@ -32,8 +32,12 @@ from lab.settings import NODES, SERVERS, SERVICES, SSE_REDIS, Settings
 READY_WITHIN_S: Final = 40.0
 RECOVERED_WITHIN_S: Final = 30.0
 POLL_S: Final = 0.05
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 0.5
+"""Between two questions whether all is well: each costs everybody who answers it a few milliseconds."""
 STEADY: Final = 3
 """Looks in a row after which the lab is believed to be up: a service may not have noticed yet that it lost another."""
+APART: Final = frozenset({"wsmanager", "wsmanager_staging", "ingress", "sse", "sse_clients", "cloudwatch"})
+"""Processes whose faults change nothing about what the market service and the gateway say."""
 ANSWERS_WITHIN_S: Final = 20.0
 SERVING_WITHIN_S: Final = 8.0
 SETTLED_WITHIN_S: Final = 3.0
@@ -96,6 +100,7 @@ class Control:
         self._issued = 0
         self._disturbed_since: float | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._settling: asyncio.Task[Any] | None = None
         self._dead_doors: set[str] = set()
         self._client = httpx.AsyncClient(
             timeout=CALL_TIMEOUT_S, headers={"X-Lab-Key": settings.control_key}, trust_env=False
@@ -108,10 +113,11 @@ class Control:
         self._app = self.routes()
         link.on_exit = lambda name: self._spawn(self._shut_door_of(name))
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _shut_door_of(self, name: str) -> None:
         if name in SERVERS and name not in self._dead_doors:
@@ -143,7 +149,7 @@ class Control:
         self.active[handle] = Injected(fault_id, values, done, now())
         if ttl_s is not None:
             self.active[handle].expiry = asyncio.create_task(self._lift_after(handle, ttl_s))
-        await self._renew()
+        await self._renew(done)
         return handle
 
     async def _inject_at(self, place: str, handle: str, fault_id: str, values: Values) -> None:
@@ -186,7 +192,7 @@ class Control:
         await self._revive_doors()
         if not self.active:
             await self._settle(self._disturbed_since or fault.since)
-        await self._renew()
+        await self._renew(fault.places)
         return True
 
     async def reset(self) -> None:
@@ -204,7 +210,7 @@ class Control:
             await self._when_answering(service)
             await self._call(service, "POST", "/__lab/reset")
         await self._settle(0.0)
-        await self._renew()
+        await self._renew(SERVICES)
 
     async def _run(self, names: Iterable[str]) -> None:
         for name in names:
@@ -235,13 +241,15 @@ class Control:
 
     async def _settle(self, since: float) -> None:
         await self._forget_since(since)
-        self._spawn(self._settle_once_healthy(since))
+        if self._settling is not None:
+            self._settling.cancel()
+        self._settling = self._spawn(self._settle_once_healthy(since))
 
     async def _settle_once_healthy(self, since: float) -> None:
         # Between lifting a fault and recovery, connection attempts may still fail on its account; what is caused
         # meanwhile belongs to the same disturbance.
         deadline = asyncio.get_running_loop().time() + RECOVERED_WITHIN_S
-        ups = 0
+        ups, pause_s = 0, SHORTEST_PAUSE_S
         while not self.active and asyncio.get_running_loop().time() < deadline:
             ups = ups + 1 if await self.health.is_up() else 0
             if ups == STEADY:
@@ -249,14 +257,17 @@ class Control:
                     self._disturbed_since = None
                     await self._forget_since(since)
                 return
-            await asyncio.sleep(POLL_S * 4)
+            pause_s = SHORTEST_PAUSE_S if ups else min(pause_s * 1.3, LONGEST_PAUSE_S)
+            await asyncio.sleep(pause_s)
 
     async def _forget_since(self, since: float) -> None:
         for service in SERVICES:
             with suppress(httpx.TransportError):
                 await self._call(service, "POST", "/__lab/forget", {"since": since})
 
-    async def _renew(self) -> None:
+    async def _renew(self, places: Iterable[str]) -> None:
+        if APART.issuperset(places):
+            return
         for service in ("market", "gateway"):  # in this order: the gateway repeats the market's figures
             with suppress(httpx.TransportError):
                 await self._call(service, "POST", "/__lab/renew")
@@ -268,10 +279,12 @@ class Control:
     async def wait_until_healthy(self, within_s: float) -> bool:
         """Wait up to `within_s` seconds for everything to be up."""
         deadline = asyncio.get_running_loop().time() + within_s
+        pause_s = SHORTEST_PAUSE_S
         while not await self.is_healthy():
             if asyncio.get_running_loop().time() > deadline:
                 return False
-            await asyncio.sleep(POLL_S * 2)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.3, LONGEST_PAUSE_S)
         return True
 
     def routes(self) -> Starlette:
@@ -279,6 +292,7 @@ class Control:
         return Starlette(
             routes=[
                 Route("/__lab/state", self._state),
+                Route("/__lab/up/{part}", self._up),
                 Route("/__lab/config", self._config),
                 Route("/__lab/processes", self._processes),
                 Route("/__lab/canary", self._canary),
@@ -314,6 +328,12 @@ class Control:
                 "healthy": await self.is_healthy(),
             }
         )
+
+    async def _up(self, request: Request) -> Response:
+        part = request.path_params["part"]
+        if part not in self.health.parts:
+            return JSONResponse({"error": f"{part} is no part, only {', '.join(self.health.parts)} are"}, 404)
+        return JSONResponse({"up": await self.health.is_up(part)})
 
     async def _config(self, _request: Request) -> Response:
         found: dict[str, Any] = {}

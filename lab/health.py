@@ -1,6 +1,6 @@
 """Is the lab well? Each system as its own figures tell it, asked by way of the services' own calls."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
@@ -9,6 +9,9 @@ from lab.prometheus import PrometheusServer
 from lab.settings import INSTANCES, Settings
 from lab.tokens import mint
 from lab.traffic import INTERNAL_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 Body = dict[str, Any]
 PUBLISHED_WITHIN_S: Final = 5.0
@@ -29,6 +32,13 @@ class Health:
             },
             trust_env=False,
         )
+        self.parts: dict[str, Callable[[], Awaitable[bool]]] = {
+            "prometheus": self._is_scraped,
+            "wsmanager": self._manager_is_up,
+            "sse": self._streams_are_up,
+            "market": self._market_is_up,
+        }
+        self._down = ""
 
     async def is_settled(self) -> bool:
         """Whether everything is up, has been, and prices flow to Redis without loss or delay.
@@ -40,14 +50,18 @@ class Health:
         body = await self._read("market", "/api/debug/websocket-to-redis")
         flow, uptime = body.get("flow", {}), body.get("websocket_status", {}).get("uptime_percent", 0)
         flowing = flow.get("delivery_ratio_percent", 0) > 99.5 and flow.get("lag_ms_p95", 1000) < 80
-        return flowing and uptime > 99.5 and await self._services_are_up()
+        return flowing and uptime > 99.5 and await self.is_up("wsmanager", "sse", "market")
 
-    async def is_up(self) -> bool:
-        """Whether everything is up."""
-        return await self._is_scraped() and await self._services_are_up()
+    async def is_up(self, *only: str) -> bool:
+        """Whether everything is up, or only these parts: prometheus, wsmanager, sse, market (with the gateway).
 
-    async def _services_are_up(self) -> bool:
-        return await self._manager_is_up() and await self._streams_are_up() and await self._market_is_up()
+        What was down when last asked is asked first: while it is, nobody else has to say how it is.
+        """
+        for part in sorted(only or self.parts, key=lambda name: name != self._down):
+            if not await self.parts[part]():
+                self._down = part
+                return False
+        return True
 
     async def _is_scraped(self) -> bool:
         return self._prometheus is None or await self._prometheus.scrapes()

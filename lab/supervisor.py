@@ -68,16 +68,22 @@ class Process:
             "started_at": iso(self.starts[-1]) if self.starts else None,
             "restarts_last_hour": len(recent),
             "exit_code": self.exit_code,
-            "waited_s": waited_s(self.pid),
+            **turns(self.pid),
         }
 
 
-def waited_s(pid: int | None) -> float:
-    """Seconds a process was ready to run and had no processor, since it was started; 0 where that is not known."""
+def turns(pid: int | None) -> dict[str, Any]:
+    """Seconds a process had a processor and seconds it waited for one, since it was started, and whether it could run.
+
+    A wait is counted once it is over: a process that is ready and has not run since it was last looked at, waits. All
+    is 0 where it is not known.
+    """
     try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-    except (OSError, IndexError):  # it has just ended, or the system does not count
-        return 0.0
+        ran_ns, waited_ns, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, ValueError):  # it has just ended, or the system does not count
+        return {"ran_s": 0.0, "waited_s": 0.0, "is_ready": False}
+    return {"ran_s": int(ran_ns) / 1e9, "waited_s": int(waited_ns) / 1e9, "is_ready": state == "R"}
 
 
 def _raise_the_limit_of_open_files() -> None:

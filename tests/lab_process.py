@@ -126,9 +126,9 @@ class RunningLab:
         ending: dict[str, Any] = self.control("POST", f"/__lab/processes/{process}/terminate")
         return ending
 
-    def waits(self) -> dict[str, float]:
-        """Seconds each of its processes has waited for a processor since it was started."""
-        return {row["name"]: row["waited_s"] for row in self.control("GET", "/__lab/processes")}
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """Row of the process table by name of the process."""
+        return {row["name"]: row for row in self.control("GET", "/__lab/processes")}
 
     def token(self, role: str, ttl_s: int) -> str:
         """Mint a token for `role` that expires in `ttl_s` seconds."""
@@ -155,6 +155,10 @@ class RunningLab:
     def is_healthy(self) -> bool:
         """Whether the lab itself finds everything up: fresh, connected, summary healthy."""
         return bool(self.control("GET", "/__lab/state")["healthy"])
+
+    def is_up(self, part: str) -> bool:
+        """Whether a part of the lab is up: `market` (with the gateway), `wsmanager`, `sse`, `prometheus`."""
+        return bool(self.control("GET", f"/__lab/up/{part}")["up"])
 
     def url(self, service: str) -> str:
         """Base URL of a service or of `control`."""
@@ -198,16 +202,24 @@ class Starvation:
 
     def __init__(self, lab: RunningLab) -> None:
         self._lab = lab
-        self._before = lab.waits()
+        self._asked, self._before = time.monotonic(), lab.processes()
 
     def lately(self) -> str:
         """Say in words which one waited too long since this was last asked; empty if none did."""
-        waits, before = self._lab.waits(), self._before
-        self._before = waits
-        # one that was started anew counts from nothing
-        since = {name: waited - before.get(name, 0.0) for name, waited in waits.items()}
-        name, waited = max(since.items(), key=lambda one: one[1])
+        asked, before = self._asked, self._before
+        self._asked, self._before = time.monotonic(), self._lab.processes()
+        waits = {name: _waited_s(before.get(name, row), row, self._asked - asked) for name, row in self._before.items()}
+        name, waited = max(waits.items(), key=lambda one: one[1])
         return f"{name} waited {waited:.1f} s for a processor" if waited > STARVED_S else ""
+
+
+def _waited_s(before: dict[str, Any], after: dict[str, Any], between_s: float) -> float:
+    """Seconds a process waited between two looks at its row; a wait that goes on is not counted by the system yet."""
+    if before["pid"] != after["pid"]:
+        return float(after["waited_s"])
+    if before["is_ready"] and after["is_ready"] and before["ran_s"] == after["ran_s"]:
+        return between_s
+    return float(after["waited_s"] - before["waited_s"])
 
 
 class Patience:

@@ -168,23 +168,29 @@ class Bench:
         """Return so many seconds, in which the lab is not starved."""
         return Patience(self.lab, within_s)
 
-    def come_to(self, expected: Mapping[str, State], patience: Patience, given: Given | None = None) -> Look:
+    def come_to(
+        self,
+        expected: Mapping[str, State],
+        patience: Patience,
+        given: Given | None = None,
+        healing: Collection[str] = (),
+    ) -> Look:
         """Look until these checks are in these states and all others are ok, or the time is up; return the last look.
 
-        Until what a look at every check found is as expected, that alone is looked at: it is sooner done.
+        Until what is not yet as expected is so, that alone is looked at, and what is `healing`: it is sooner done.
         """
-        look = self.look(given)
-        while look.not_ok != expected and not patience.is_over():
+        look: Look | None = None
+        while look is None or (look.not_ok != expected and not patience.is_over()):
             wanted = {
                 name: expected.get(name, State.OK)
-                for name in {*look.not_ok, *expected}
+                for name in {*expected, *(look.not_ok if look else healing)}
                 if CATALOGUE.checks[name].attempts == 1
             }
-            if not _as_told(wanted, look):
+            known: Known = look.known if look else {}
+            if wanted and (look is None or not _as_told(wanted, look)):
                 time.sleep(PAUSE_S)
-                as_wanted = partial(_as_told, wanted)
-                look = self.until(as_wanted, patience, given, known=look.known, only=wanted)
-            look = self.look(given, look.known)
+                known = self.until(partial(_as_told, wanted), patience, given, known=known, only=wanted).known
+            look = self.look(given, known)
         return look
 
     @contextmanager
@@ -201,7 +207,8 @@ class Bench:
 
     def recovered(self, patience: Patience | None = None) -> Look:
         """Look until every check is ok again; a lab that does not recover is reset for whoever comes next."""
-        look = self.come_to({}, patience or self.patience(HEALS_WITHIN_S))
+        healing = self.healing.checks if self.healing else ()
+        look = self.come_to({}, patience or self.patience(HEALS_WITHIN_S), healing=healing)
         if look.not_ok:
             self.lab.reset()
         return look

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from tests.detection.bench import CATALOGUE, Bench, Lost, carry_out
+from tests.detection.bench import CATALOGUE, LABS, Bench, Lost, carry_out
 from tests.detection.cell import PROFILE, SHOWS_WITHIN_S, Cell, Injection
 from tests.detection.edges import EDGES, Edge, Sighting, visits
 from tests.detection.matrix import CELLS, Round, alone, by_check, doubtful, split, together, trials, unhealed
 from tests.detection.mutation import Kept, Mutations, mutate
 from tests.detection.proof import Proven, demonstrations
-from tests.detection.proofs import OF_THE_MANAGER, OF_THE_PLATFORM, OF_THE_STREAMS, PROOFS
+from tests.detection.proofs import OF_A_PART, PROOFS
 from tests.detection.scenario import SCENARIOS, Play, Played
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def gather(edges: Sequence[Edge], told: Callable[[str], object] = lambda _: None
     """
     tried = together(trials(CELLS))
     jobs: list[Callable[[Bench], Any]] = [
-        *demonstrations((OF_THE_PLATFORM, OF_THE_MANAGER, OF_THE_STREAMS)),
+        *demonstrations(OF_A_PART, LABS),
         Listing(),
         *(job for job in tried if job.shows_within_s > SHOWS_WITHIN_S),
         *(Play(scenario) for scenario in sorted(SCENARIOS.values(), key=lambda one: -one.shows_within_s)),

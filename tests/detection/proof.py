@@ -1,7 +1,8 @@
 """A claim that breaks the system to be proven: it holds, fails with its fault, holds again."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from tests.detection.bench import Bench
@@ -10,8 +11,6 @@ from tests.lab_process import RunningLab, Starvation, wait_until
 
 TIMES = 3
 """How often a claim is put to the test at most, where the lab is starved meanwhile."""
-AT_A_TIME = 3
-"""Claims that are proven in one job: most of them wait for something for half a minute."""
 RECOVERS_WITHIN_S = 90.0
 """Some lines in the log count for an hour, which is a minute here."""
 
@@ -65,25 +64,35 @@ class Proven:
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """A job: prove some claims, one after the other, in a lab that nobody looks at until all are proven."""
+    """A job: prove some claims, those about one part one after the other, in a lab nobody looks at meanwhile.
 
-    proofs: Mapping[str, Proof]
+    Parts have nothing to do with each other, and nearly all of the time is waiting: they are done side by side.
+    """
+
+    proofs: Mapping[str, Mapping[str, Proof]]
 
     def __call__(self, bench: Bench) -> list[Proven]:
         """Measure each as it is, with its fault, and healed."""
-        found = [self._proven(bench.lab, name, proof) for name, proof in self.proofs.items()]
+        with ThreadPoolExecutor(len(self.proofs)) as pool:
+            parts = [pool.submit(self._all_proven, bench.lab, part) for part in self.proofs]
+        found = [one for part in parts for one in part.result()]
         bench.recovered(bench.patience(RECOVERS_WITHIN_S))
         return found
 
-    def _proven(self, lab: RunningLab, name: str, proof: Proof) -> Proven:
+    def _all_proven(self, lab: RunningLab, part: str) -> list[Proven]:
+        return [self._proven(lab, part, name, proof) for name, proof in self.proofs[part].items()]
+
+    def _proven(self, lab: RunningLab, part: str, name: str, proof: Proof) -> Proven:
         began = time.monotonic()
-        before, with_fault, after = (self._measured(lab, proof, broken) for broken in (None, proof.fails_with, None))
+        before, with_fault, after = (
+            self._measured(lab, part, proof, broken) for broken in (None, proof.fails_with, None)
+        )
         return Proven(name, before, with_fault, after, time.monotonic() - began)
 
-    def _measured(self, lab: RunningLab, proof: Proof, broken: Fault | None) -> Measurement:
+    def _measured(self, lab: RunningLab, part: str, proof: Proof, broken: Fault | None) -> Measurement:
         """Put it to the test; what a starved lab shows other than it should says nothing, and is measured again."""
         for _ in range(TIMES):
-            wait_until(lab.is_healthy, RECOVERS_WITHIN_S, "the lab is healthy")
+            wait_until(lambda: lab.is_up(part), RECOVERS_WITHIN_S, f"{part} is up")
             starvation = Starvation(lab)
             found = proof.measured(lab, broken)
             if found.held is (broken is None) or not starvation.lately():
@@ -91,13 +100,11 @@ class Demonstrations:
         return found
 
 
-def demonstrations(parts: Iterable[Mapping[str, Proof]]) -> list[Demonstrations]:
-    """Return jobs that prove all claims, a few at a time, those about one part of the platform together."""
-    lists = (list(proofs.items()) for proofs in parts)
+def demonstrations(parts: Mapping[str, Mapping[str, Proof]], jobs: int) -> list[Demonstrations]:
+    """Return so many jobs that prove all claims, each a share of those about each part of the platform."""
     return [
-        Demonstrations(dict(every[first : first + AT_A_TIME]))
-        for every in lists
-        for first in range(0, len(every), AT_A_TIME)
+        Demonstrations({part: dict(list(proofs.items())[first::jobs]) for part, proofs in parts.items()})
+        for first in range(jobs)
     ]
 
 

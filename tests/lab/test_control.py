@@ -112,18 +112,15 @@ def test_configuration_is_shown_without_secrets(lab: RunningLab) -> None:
 
 
 def test_reset_restarts_what_was_killed_from_outside(lab: RunningLab) -> None:
-    def table() -> dict[str, dict[str, object]]:
-        return {process["name"]: process for process in lab.control("GET", "/__lab/processes")}
-
-    before = table()
+    before = lab.processes()
     assert {process["state"] for process in before.values()} == {"running"}
     for name in ("market", "redis-node-2"):
-        os.kill(int(str(before[name]["pid"])), signal.SIGKILL)
-    wait_until(lambda: table()["market"]["state"] == "stopped", 5, "the death is noticed")
+        os.kill(before[name]["pid"], signal.SIGKILL)
+    wait_until(lambda: lab.processes()["market"]["state"] == "stopped", 5, "the death is noticed")
     assert lab.get("gateway", "/api/python-health/debug/comprehensive", "superadmin")[0] == 502
     lab.reset()
     wait_until(lab.is_healthy, 30, "everything is back")
-    after = table()
+    after = lab.processes()
     assert after["market"]["pid"] != before["market"]["pid"]
     assert after["market"]["restarts_last_hour"] == 1
     assert lab.get("market", "/api/debug/websocket")[1]["connection_history"]["success_rate"] > 95

@@ -17,11 +17,6 @@ def last_start(lab: RunningLab) -> str:
     return lab.logged("market").rpartition(START)[2]
 
 
-def row(lab: RunningLab, name: str) -> dict[str, Any]:
-    table: list[dict[str, Any]] = lab.control("GET", "/__lab/processes")
-    return next(process for process in table if process["name"] == name)
-
-
 @pytest.mark.parametrize(
     ("broken", "line"),
     [("redis", "Redis cluster connectivity: FAILED"), ("environment", "Environment variables: FAILED")],
@@ -32,9 +27,9 @@ def test_a_start_without_a_prerequisite_ends_with_code_1(lab: RunningLab, broken
     assert line in logged
     assert "Prerequisites validation: 66.7% passed" in logged
     assert "Startup complete" not in logged
-    assert (row(lab, "market")["state"], row(lab, "market")["exit_code"]) == ("stopped", 1)
+    assert (lab.processes()["market"]["state"], lab.processes()["market"]["exit_code"]) == ("stopped", 1)
     lab.heal(handle)
-    assert (row(lab, "market")["state"], row(lab, "market")["exit_code"]) == ("running", None)
+    assert (lab.processes()["market"]["state"], lab.processes()["market"]["exit_code"]) == ("running", None)
     wait_until(lab.is_healthy, 30, "the service is back")
     assert "Startup complete" in last_start(lab)
 
@@ -48,7 +43,7 @@ def test_a_service_that_ignores_its_prerequisites_announces_completion(lab: Runn
     logged = last_start(lab)
     assert line in logged
     assert "Startup complete! Running 7 background services" in logged
-    assert row(lab, "market")["state"] == "running"
+    assert lab.processes()["market"]["state"] == "running"
     if broken == "redis":
         wait_until(
             lambda: (
@@ -64,14 +59,14 @@ def test_a_service_that_ignores_its_prerequisites_announces_completion(lab: Runn
 def test_a_lab_can_be_started_with_a_fault_that_ends_a_process() -> None:
     faults = "F.mkt.start:broken=environment;F.redis.kill:node=redis-node-3"
     with RunningLab(environment={"LAB_FAULTS": faults}) as own:
-        assert row(own, "market")["exit_code"] == 1
-        assert row(own, "redis-node-3")["exit_code"] == -9
+        assert own.processes()["market"]["exit_code"] == 1
+        assert own.processes()["redis-node-3"]["exit_code"] == -9
         own.reset()
         wait_until(own.is_healthy, 30, "everything is back")
 
 
 def test_sigterm_ends_the_service_in_time_and_leaves_nothing_open(lab: RunningLab) -> None:
-    pid = row(lab, "market")["pid"]
+    pid = lab.processes()["market"]["pid"]
     ending = lab.terminate("market")
     assert ending["exit_code"] == 0
     assert ending["elapsed_s"] < 5
@@ -79,7 +74,7 @@ def test_sigterm_ends_the_service_in_time_and_leaves_nothing_open(lab: RunningLa
     logged = lab.logged("market").rpartition(START)[0]
     assert "AutoCutoff watcher stopped" in logged
     assert logged.rstrip().splitlines()[-2].endswith("Shutdown complete")
-    assert row(lab, "market")["pid"] not in (None, pid)
+    assert lab.processes()["market"]["pid"] not in (None, pid)
     assert lab.get("market", "/api/debug/websocket")[0] == 200
 
 

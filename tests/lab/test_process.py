@@ -88,8 +88,7 @@ def test_only_loopback_is_listened_on(running_lab: RunningLab) -> None:
 
 
 def test_an_idle_lab_leaves_most_of_a_core_alone(running_lab: RunningLab) -> None:
-    table = running_lab.control("GET", "/__lab/processes")
-    processes = [psutil.Process(process["pid"]) for process in table if process["pid"]]
+    processes = [psutil.Process(row["pid"]) for row in running_lab.processes().values() if row["pid"]]
 
     def spent() -> float:
         return sum(sum(process.cpu_times()[:2]) for process in processes)

@@ -275,7 +275,7 @@ BAD = {
 
 def since_the_start(lab: RunningLab, before: int) -> str:
     """What the service has said since it was started anew: until it ended, the one before went on cleaning up."""
-    started = next(row["started_at"] for row in lab.control("GET", "/__lab/processes") if row["name"] == "sse")
+    started = lab.processes()["sse"]["started_at"]
     since = [line for line in log(lab)[before:].splitlines(keepends=True) if line[: len(started)] >= started]
     return "".join(since).partition("SSE cleanup completed")[0]
 
@@ -364,8 +364,7 @@ def test_a_service_that_starts_anew_finds_redis_in_line(lab: RunningLab) -> None
 
 
 def test_whom_a_crash_left_counted_is_forgotten_at_the_next_start(lab: RunningLab) -> None:
-    table = lab.control("GET", "/__lab/processes")
-    os.kill(next(row["pid"] for row in table if row["name"] == "sse"), signal.SIGKILL)
+    os.kill(lab.processes()["sse"]["pid"], signal.SIGKILL)
     wait_until(lambda: counted(lab) == CLIENTS, 5, "they are counted though nobody is there")
     lab.reset()
     wait_until(lambda: counts(lab) == (CLIENTS,) * 3, 10, "everybody is back")

@@ -15,7 +15,7 @@ WITHIN_S = 4.0
 
 
 def pid_of(lab: RunningLab, name: str) -> int:
-    return next(int(row["pid"]) for row in lab.control("GET", "/__lab/processes") if row["name"] == name)
+    return int(lab.processes()[name]["pid"])
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from tests.lab_process import RunningLab
 def test_a_lab_needs_no_prometheus(tmp_path: Path) -> None:
     with RunningLab(environment={"PATH": str(tmp_path)}) as lab:
         assert lab.is_healthy()
-        assert "prometheus" not in {row["name"] for row in lab.control("GET", "/__lab/processes")}
+        assert "prometheus" not in lab.processes()
         with pytest.raises(urllib.error.URLError, match="refused"):
             lab.send("GET", lab.variables["LAB_PROMETHEUS_URL"] + "/-/ready")
         lab.reset()
