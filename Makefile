@@ -15,9 +15,9 @@ demo: .venv/.demo
 	$(BIN)/healthgate report --single-file; \
 	exit $$code
 
-# All tests but the values at the lines (`make detection`), with the servers they use, lint and types among them: what
+# All tests but whole incidents and the values at the lines (`make detection`), with the servers they use, lint and types among them: what
 # shares a lab is done by one worker. ARGS go to pytest: make test ARGS='-n 0 -x'
-WORKERS ?= 2
+WORKERS ?= 3
 test: .venv/.test
 	@$(BIN)/python -m compileall -q src lab checks
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not whole" $(ARGS)

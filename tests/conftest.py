@@ -13,11 +13,13 @@ pytest_plugins = ["tests.ceilings", "tests.machine", "tests.once_more", "tests.s
 
 TOGETHER = {
     "tests/detection/": "the detection matrix",
-    "tests/lab/": "a running lab",
+    "tests/lab/test_sse": "a lab, for streams",
+    "tests/lab/test_wsmanager": "a lab, for streams",
+    "tests/lab/": "a lab, for all else",
     "tests/end_to_end/": "runs against a lab",
     "tests/workflows/test_runs.py": "runs against a lab",
 }
-"""What the tests in some folders share: one worker does them all, one after the other."""
+"""What tests share whose names begin so, the first that fits: one worker does them all, one after the other."""
 
 
 LABS = pytest.StashKey[list[RunningLab]]()

@@ -20,16 +20,31 @@ START_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
 CALL_TIMEOUT_S = 30.0
 PRIORITY = -5
-STARVED_S = 0.5
+STARVED_S = 0.25
 """Seconds that one of the lab's processes has waited for a processor while it was looked at, above which what was seen
-says nothing about it: on two idle cores it is a tenth of that at most."""
+says nothing about it: on two idle cores it is a fifth of that at most."""
 MOST_PATIENCE = 2.0
 """How many times as long as it takes a lab that is not starved a starved one is waited for at most."""
 T = TypeVar("T")
 
 
 class LabError(RuntimeError):
-    """The lab did not start, or its control plane refused a request."""
+    """The lab did not start, or its control plane could not do what it was asked."""
+
+
+class RefusedError(LabError):
+    """The control plane says that what it was asked cannot be done."""
+
+
+def prefer(pid: int, niceness: int) -> None:
+    """Let a process, and those it starts, go before others or after them, where that may be asked for.
+
+    Linux may share processors between sessions first, and only then between the processes of each.
+    """
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
 
 
 class RunningLab:
@@ -53,8 +68,7 @@ class RunningLab:
             start_new_session=True,
         )
         # It goes before what waits for it, where that may be asked for: a starved lab is ill, and waited for.
-        with suppress(PermissionError, ProcessLookupError):
-            os.setpriority(os.PRIO_PROCESS, self.process.pid, PRIORITY)
+        prefer(self.process.pid, PRIORITY)
         # The lab gives up by itself well before this; a hanging one must not hang the tests.
         watchdog = _Watchdog(self.process, START_WITHIN_S)
         with watchdog:
@@ -98,13 +112,18 @@ class RunningLab:
         return int(self.variables["LAB_PID"])
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the control plane; returns its JSON answer (None when empty), raises LabError when refused."""
+        """Ask the control plane; returns its JSON answer (None when empty).
+
+        Raises RefusedError where it cannot do what it is asked, LabError where it fails to.
+        """
         status, answer = self.send(
             method,
             self.variables["LAB_CONTROL_URL"] + path,
             headers={"X-Lab-Key": self.variables["LAB_KEY"]},
             body=body,
         )
+        if status in {404, 409, 422}:
+            raise RefusedError(f"{method} {path} -> {status}: {answer}")
         if status >= 400 or isinstance(answer, str):  # what is no JSON was cut off
             raise LabError(f"{method} {path} -> {status}: {answer}")
         return answer

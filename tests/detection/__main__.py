@@ -10,6 +10,7 @@ from tests.detection.edges import EDGES
 from tests.detection.evidence import Evidence, gather, of_kind
 from tests.detection.matrix import CELLS, Round, together, trials
 from tests.detection.page import PAGE, written
+from tests.detection.scenario import SCENARIOS
 
 
 def main() -> int:
@@ -21,7 +22,7 @@ def main() -> int:
     if chosen.only:
         return _try(chosen.only)
     began = time.monotonic()
-    evidence = gather(EDGES, _progress)
+    evidence = gather(EDGES, SCENARIOS.values(), _progress)
     for name, figure in evidence.figures().items():
         print(f"{name:<22} {figure}")
     print(f"{'wall time':<22} {time.monotonic() - began:.0f} s")

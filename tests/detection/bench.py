@@ -26,7 +26,7 @@ from healthgate.snapshot import Snapshot
 from healthgate.state import State
 from healthgate.verdict import Verdict
 from tests.detection.cell import Given, Injection, Token
-from tests.lab_process import LabError, Patience, RunningLab
+from tests.lab_process import LabError, Patience, RefusedError, RunningLab
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CATALOGUE: Catalogue = catalogue.load(ROOT / "checks", ROOT)
@@ -250,7 +250,7 @@ class Lost:
 
 Job = Callable[[Bench], T]
 ATTEMPTS = 2
-"""How many labs a job is given: one whose lab dies, or answers nobody, is done in another."""
+"""How often a job is begun: one whose lab dies, or answers nobody, is done in another."""
 
 
 def carry_out(
@@ -262,8 +262,8 @@ def carry_out(
     """Do every job on one of several labs, in this order; return what they came to, in the same order.
 
     `more` says which jobs follow from what a job came to: they are next, and their results are at the end. A lab that
-    dies costs the job it was at, which is tried again in another. What is wrong with a job itself is raised at once,
-    and ends the others.
+    dies costs the job it was at, which is tried again in another; one that refuses what a job asks is reset. What is
+    wrong with a job itself is raised at once, and ends the others.
     """
     jobs = list(several)
     waiting = deque(range(len(jobs)))
@@ -294,10 +294,17 @@ def carry_out(
                     bench = Bench(lab, Path(folder))
                     bench.recovered()
                     while number is not None:
-                        result = jobs[number](bench)
-                        done[number] = result
-                        follow(result)
-                        gc.freeze()  # what was seen is kept to the end, and need not be gone through time and again
+                        try:
+                            done[number] = result = jobs[number](bench)
+                        except RefusedError as error:  # it is the job's doing, or an earlier one's
+                            lab.reset()
+                            if attempt < ATTEMPTS:
+                                attempt += 1
+                                continue
+                            done[number] = Lost(jobs[number], f"{type(error).__name__}: {error}")
+                        else:
+                            follow(result)
+                            gc.freeze()  # what was seen is kept to the end, and need not be gone through again
                         told(f"{len(done)} of {len(jobs)}")
                         number, attempt = next_one(), 1
                     bench.settle()

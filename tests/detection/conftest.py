@@ -7,9 +7,10 @@ import pytest
 
 from tests.detection.edges import EDGES
 from tests.detection.evidence import Evidence, gather, load, save
+from tests.detection.scenario import SCENARIOS
 
 WHOLE = "whole"
-"""Mark of the tests that need the values at the lines, which take as long as everything else."""
+"""Mark of the tests that need values at the lines and whole incidents, which take longer than everything else."""
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,6 @@ def evidence(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         fcntl.flock(lock, fcntl.LOCK_EX)
         if kept.exists():
             return load(kept)
-        found = gather(EDGES if is_whole else [])
+        found = gather(EDGES, SCENARIOS.values()) if is_whole else gather([], [])
         save(found, kept)
         return found

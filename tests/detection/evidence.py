@@ -1,7 +1,7 @@
 """Everything that is shown in the lab, gathered in one go: the matrix, its edges, the scenarios, the proofs."""
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.detection.matrix import CELLS, Round, alone, by_check, doubtful, spli
 from tests.detection.mutation import Kept, Mutations, mutate
 from tests.detection.proof import Proven, demonstrations
 from tests.detection.proofs import OF_A_PART, PROOFS
-from tests.detection.scenario import SCENARIOS, Play, Played
+from tests.detection.scenario import SCENARIOS, Play, Played, Scenario
 
 if TYPE_CHECKING:
     from healthgate.state import State
@@ -133,18 +133,20 @@ class Listing:
         return {fault["id"]: fault["layer"] for fault in bench.lab.control("GET", "/__lab/faults")}
 
 
-def gather(edges: Sequence[Edge], told: Callable[[str], object] = lambda _: None) -> Evidence:
+def gather(
+    edges: Sequence[Edge], scenarios: Iterable[Scenario], told: Callable[[str], object] = lambda _: None
+) -> Evidence:
     """Cause everything that is declared in running labs, the longest first, and return what was seen.
 
-    Of the values at the lines only those of `edges`; limits are changed where there are any, since without them most
-    changes are too fine to see.
+    Of the values at the lines only those of `edges`, of the incidents only `scenarios`; limits are changed where there
+    are any edges, since without them most changes are too fine to see.
     """
     tried = together(trials(CELLS))
     jobs: list[Callable[[Bench], Any]] = [
         *demonstrations(OF_A_PART, LABS),
         Listing(),
         *(job for job in tried if job.shows_within_s > SHOWS_WITHIN_S),
-        *(Play(scenario) for scenario in sorted(SCENARIOS.values(), key=lambda one: -one.shows_within_s)),
+        *(Play(scenario) for scenario in sorted(scenarios, key=lambda one: -one.shows_within_s)),
         *visits(edges),
         *(job for job in tried if job.shows_within_s <= SHOWS_WITHIN_S),
     ]

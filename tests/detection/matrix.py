@@ -23,7 +23,11 @@ be gone; that alter a body in which others would show; of whose cause more follo
 LASTING = frozenset({"F.wsm.unhealthy"})
 """Faults under which what an earlier one left behind does not heal."""
 
-CLASHING = (frozenset({"F.wsm.retry", "F.wsm.staging"}), frozenset({"F.gw.view_bias", "F.mkt.symbol_missing"}))
+CLASHING = (
+    frozenset({"F.wsm.retry", "F.wsm.staging"}),
+    frozenset({"F.gw.view_bias", "F.mkt.symbol_missing"}),
+    frozenset({"F.sse.ghosts", "F.sse.counter_back"}),
+)
 """Faults that move the same figure, each to another place."""
 
 TIMES = 2

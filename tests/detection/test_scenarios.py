@@ -11,6 +11,7 @@ def test_every_list_names_checks_that_there_are() -> None:
     assert unknown_ids() == {}
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_an_incident_trips_what_it_must_and_spares_what_it_must(evidence: Evidence, name: str) -> None:
     if complaints := evidence.complaints_of_scenario(name):

@@ -36,7 +36,21 @@ def test_a_job_whose_lab_dies_is_done_in_another_and_one_that_kills_every_lab_is
     assert once.labs[0] is not once.labs[1]
     assert isinstance(third, Lost)
     assert third.job is always
-    assert "Error" in third.why
+    assert third.why
+
+
+def test_a_job_that_a_lab_refuses_is_lost_and_the_lab_goes_on() -> None:
+    labs: list[RunningLab] = []
+
+    def refused(bench: Bench) -> str:
+        labs.append(bench.lab)
+        return bench.lab.fault("F.mkt.pool", active="many")
+
+    jobs: list[Job[str]] = [refused, asked]
+    first, second = carry_out(jobs, labs=1)
+    assert isinstance(first, Lost)
+    assert "active" in first.why
+    assert (second, labs[0] is labs[1]) == ("control", True)
 
 
 def test_what_is_wrong_with_a_job_itself_ends_the_others_at_once() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab_process import STARVED_S, Patience, RunningLab, Starvation, wait_until, whole_lines
+from tests.lab_process import PRIORITY, STARVED_S, Patience, RunningLab, Starvation, prefer, wait_until, whole_lines
 
 LOOPS = 4
 WITHIN_S = 4.0
@@ -21,22 +21,21 @@ def pid_of(lab: RunningLab, name: str) -> int:
 @contextmanager
 def starved(pid: int) -> Iterator[None]:
     """Keep a process on one processor, and that one busy with what goes before it."""
-    usual, priority = os.sched_getaffinity(pid), os.getpriority(os.PRIO_PROCESS, pid)
+    usual = os.sched_getaffinity(pid)
     one = min(usual)
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(LOOPS)]
     try:
         for loop in loops:
             os.sched_setaffinity(loop.pid, {one})
         os.sched_setaffinity(pid, {one})
-        os.setpriority(os.PRIO_PROCESS, pid, 19)
+        prefer(pid, 19)
         yield
     finally:
         for loop in loops:
             loop.kill()
             loop.wait()
         os.sched_setaffinity(pid, usual)
-        if os.geteuid() == 0:  # nobody else may take back what was given away
-            os.setpriority(os.PRIO_PROCESS, pid, priority)
+        prefer(pid, PRIORITY)
 
 
 def test_a_starved_lab_says_which_process_waited_and_patience_does_not_run_out_meanwhile(lab: RunningLab) -> None:
