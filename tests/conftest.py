@@ -1,5 +1,6 @@
 """What all tests share: one running lab a worker, for as long as it is needed, and which worker does what."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -63,11 +64,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places[shared(item.nodeid)])
 
 
+def pytest_collection_finish() -> None:
+    """Leave what was collected alone when garbage is looked for: it is there until the end."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Stop the labs after the last test that needs them: each takes a fifth of a core although nobody asks it."""
+    """Stop the labs after the last test that needs one: each takes an eighth of a core although nobody asks it."""
     yield
-    if nextitem is None or shared(nextitem.nodeid) != shared(item.nodeid):
+    if nextitem is None or shared(nextitem.nodeid) not in TOGETHER.values():
         for lab in item.config.stash.get(LABS, []):
             lab.stop()
 

@@ -28,29 +28,20 @@ def asked(bench: Bench) -> str:
     return str(bench.lab.control("GET", "/__lab/state")["process"])
 
 
-def test_a_job_whose_lab_dies_is_done_in_another_and_one_that_kills_every_lab_is_lost_alone() -> None:
-    once, always = Deadly(1), Deadly(99)
-    jobs: list[Job[str]] = [asked, once, always, asked]
-    first, second, third, fourth = carry_out(jobs, labs=1)
-    assert (first, second, fourth) == ("control", "control", "control")
-    assert once.labs[0] is not once.labs[1]
-    assert isinstance(third, Lost)
-    assert third.job is always
-    assert third.why
-
-
-def test_a_job_that_a_lab_refuses_is_lost_and_the_lab_goes_on() -> None:
+def test_a_job_whose_lab_dies_is_done_in_another_and_one_that_a_lab_refuses_is_lost_alone() -> None:
     labs: list[RunningLab] = []
 
     def refused(bench: Bench) -> str:
         labs.append(bench.lab)
         return bench.lab.fault("F.mkt.pool", active="many")
 
-    jobs: list[Job[str]] = [refused, asked]
-    first, second = carry_out(jobs, labs=1)
+    deadly = Deadly(1)
+    jobs: list[Job[str]] = [refused, deadly, asked]
+    first, second, third = carry_out(jobs, labs=1)
     assert isinstance(first, Lost)
     assert "active" in first.why
-    assert (second, labs[0] is labs[1]) == ("control", True)
+    assert (second, third) == ("control", "control")
+    assert [lab is labs[0] for lab in (*labs, *deadly.labs)] == [True, True, True, False]
 
 
 def test_what_is_wrong_with_a_job_itself_ends_the_others_at_once() -> None:
