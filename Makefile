@@ -15,17 +15,19 @@ demo: .venv/.demo
 	$(BIN)/healthgate report --single-file; \
 	exit $$code
 
-# All tests but whole incidents and the values at the lines (`make detection`), with the servers they use, lint and types among them: what
-# shares a lab is done by one worker. ARGS go to pytest: make test ARGS='-n 0 -x'
+# All tests but what `make detection` adds, with the servers they use, lint and types among them: what shares a lab is
+# done by one worker. ARGS go to pytest: make test ARGS='-n 0 -x'
 WORKERS ?= 3
 test: .venv/.test
 	@$(BIN)/python -m compileall -q src lab checks
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not whole" $(ARGS)
 
 # What turns every check red, and where exactly: causes every fault in running labs, sends values just inside and outside
-# every line, makes limits wrong on purpose; writes docs/detection.md and its picture.
+# every line, makes limits wrong on purpose, plays whole incidents, looks at what each fault does to the lab itself;
+# writes docs/detection.md and its picture.
 detection: .venv/.test
 	$(BIN)/python -m tests.detection --write
+	$(BIN)/python -m pytest -m whole tests/lab $(ARGS)
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -152,7 +152,7 @@ def _serve(address: str) -> None:
         importlib.import_module(f"_pytest.{plugin}")
     gc.freeze()  # what is here lasts, and need not be gone through in every run
     path = sys.path[1:]
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who answers for a run is nobody's concern
+    signal.signal(signal.SIGCHLD, _count)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen(64)
@@ -178,6 +178,13 @@ def _serve(address: str) -> None:
     connection.sendall(f"{pid}\n".encode())
     connection.sendall(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n".encode())
     os._exit(0)
+
+
+def _count(*_: object) -> None:
+    """Wait for who answered for a run, so that what it took is counted as ours."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _become(request: dict[str, Any], descriptors: list[int], path: list[str], address: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from tests.lab.caused import each
 from tests.lab.price_legs import received, stored
 from tests.lab_process import LabError, RunningLab, wait_until
 
@@ -290,7 +291,7 @@ EFFECTS: dict[str, tuple[str, dict[str, Any], Effect]] = {
 }
 
 
-@pytest.mark.parametrize("title", EFFECTS)
+@pytest.mark.parametrize("title", each(EFFECTS))
 def test_fault_shows_and_heals(lab: RunningLab, title: str) -> None:
     fault_id, params, effect = EFFECTS[title]
     handle = lab.fault(fault_id, **params)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.lab.caused import each
 from tests.lab.event_streams import (
     CLIENTS,
     HEALS_WITHIN_S,
@@ -412,7 +413,7 @@ def refuses(lab: RunningLab) -> bool:
     return False
 
 
-@pytest.mark.parametrize("what", EFFECTS)
+@pytest.mark.parametrize("what", each(EFFECTS))
 def test_a_fault_shows_and_heals(lab: RunningLab, what: str) -> None:
     name, parameters, shows = EFFECTS[what]
 

@@ -18,6 +18,7 @@ import yaml
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from tests.lab.caused import each
 from tests.lab_process import LabError, RunningLab, wait_until
 from tests.tools import program
 
@@ -374,7 +375,7 @@ def told_json(lab: RunningLab) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("what", EFFECTS)
+@pytest.mark.parametrize("what", each(EFFECTS))
 def test_a_fault_shows_and_heals(lab: RunningLab, what: str) -> None:
     name, parameters, shows = EFFECTS[what]
     without_its_server_skipped(name)
