@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.suite import Suite
-from tests.lab_process import RunningLab
+from tests.lab_process import RunningLab, wait_until
 
 
 @pytest.fixture
@@ -16,4 +16,5 @@ def lab(running_lab: RunningLab) -> RunningLab:
 @pytest.fixture
 def suite(lab: RunningLab, tmp_path: Path) -> Suite:
     lab.reset()
+    wait_until(lab.is_healthy, 90, "the lab is healthy")
     return Suite(tmp_path, lab)
