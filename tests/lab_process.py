@@ -251,10 +251,13 @@ class Patience:
         self._began = self._asked = time.monotonic()
 
     def is_over(self) -> bool:
-        """Count what has passed since this was last asked; whether there is none left."""
+        """Count what has passed since it was last counted; whether there is none left."""
         moment = time.monotonic()
+        lasted_s = moment - self._asked
+        if lasted_s < 2 * STARVED_S and self.passed_s + lasted_s <= self.within_s:
+            return False  # nobody can have waited for long in so short a time: it is counted with what follows
         if not self._starvation.lately() or moment - self._began > MOST_PATIENCE * self.within_s:
-            self.passed_s += moment - self._asked
+            self.passed_s += lasted_s
         self._asked = moment
         return self.passed_s > self.within_s
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.lab_process import REPOSITORY, LabError, RunningLab, wait_until
+from tests.lab_process import REPOSITORY, LabError, RefusedError, RunningLab, wait_until
 
 STARTUP = [
     "Starting Python Market Service",
@@ -153,3 +153,12 @@ def test_gateway_requests_are_logged_with_their_id(lab: RunningLab) -> None:
     assert "INFO gateway - GET /api/python-health 200 " in line
     assert line.endswith("req=req-4711 role=admin")
     assert token not in text
+
+
+def test_a_part_that_is_down_is_told_alone(lab: RunningLab) -> None:
+    handle = lab.fault("F.http.down", service="sse")
+    assert [lab.is_up(part) for part in ("market", "wsmanager", "sse")] == [True, True, False]
+    lab.heal(handle)
+    wait_until(lambda: lab.is_up("sse"), 30, "the event streams are up")
+    with pytest.raises(RefusedError, match="redis is no part, only prometheus, wsmanager, sse, market are"):
+        lab.is_up("redis")

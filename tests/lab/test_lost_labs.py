@@ -28,20 +28,23 @@ def asked(bench: Bench) -> str:
     return str(bench.lab.control("GET", "/__lab/state")["process"])
 
 
-def test_a_job_whose_lab_dies_is_done_in_another_and_one_that_a_lab_refuses_is_lost_alone() -> None:
+def test_a_job_whose_lab_dies_is_done_in_another_and_one_that_no_lab_can_do_is_lost_alone() -> None:
     labs: list[RunningLab] = []
 
     def refused(bench: Bench) -> str:
         labs.append(bench.lab)
         return bench.lab.fault("F.mkt.pool", active="many")
 
-    deadly = Deadly(1)
-    jobs: list[Job[str]] = [refused, deadly, asked]
-    first, second, third = carry_out(jobs, labs=1)
+    once, always = Deadly(1), Deadly(99)
+    jobs: list[Job[str]] = [refused, once, asked, always]
+    first, second, third, fourth = carry_out(jobs, labs=1)
     assert isinstance(first, Lost)
     assert "active" in first.why
     assert (second, third) == ("control", "control")
-    assert [lab is labs[0] for lab in (*labs, *deadly.labs)] == [True, True, True, False]
+    assert [lab is labs[0] for lab in (*labs, *once.labs)] == [True, True, True, False]
+    assert isinstance(fourth, Lost)
+    assert fourth.job is always
+    assert len(always.labs) == 2
 
 
 def test_what_is_wrong_with_a_job_itself_ends_the_others_at_once() -> None:
