@@ -23,11 +23,11 @@ test: .venv/.test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not whole" $(ARGS)
 
 # What turns every check red, and where exactly: causes every fault in running labs, sends values just inside and outside
-# every line, makes limits wrong on purpose, plays whole incidents, looks at what each fault does to the lab itself;
-# writes docs/detection.md and its picture.
+# every line, makes limits wrong on purpose, plays whole incidents; writes docs/detection.md and its picture. Then what the
+# lab itself does, and what a run says of each kind of bad answer.
 detection: .venv/.test
 	$(BIN)/python -m tests.detection --write
-	$(BIN)/python -m pytest -m whole tests/lab $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m whole tests/lab tests/end_to_end $(ARGS)
 
 lint: .venv/.test
 	$(BIN)/ruff check .

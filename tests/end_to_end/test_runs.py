@@ -182,7 +182,9 @@ def test_the_floor_decides_what_fails_and_nothing_is_silent(lab: RunningLab, sui
     assert "1 warned" in relaxed.output
 
 
-@WORKERS
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n", "2"), marks=pytest.mark.whole)], ids=["one process", "two workers"]
+)
 def test_pytest_itself_with_the_lab_that_the_profile_starts_gives_the_same_verdicts_as_the_command(
     healthy: Callable[..., Healthy], options: tuple[str, ...], tmp_path: Path
 ) -> None:

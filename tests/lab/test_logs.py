@@ -11,6 +11,8 @@ import pytest
 
 from tests.lab_process import LabError, RunningLab, wait_until, whole_lines
 
+pytestmark = pytest.mark.whole
+
 DAY_S = 86400.0
 START = "Starting Python Market Service"
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.lab_process import LabError, RunningLab, wait_until
 
+pytestmark = pytest.mark.whole
+
 START = "Starting Python Market Service"
 
 

@@ -11,6 +11,8 @@ import pytest
 from tests.lab.price_legs import received, redis_nodes, stored
 from tests.lab_process import LabError, RunningLab, wait_until
 
+pytestmark = pytest.mark.whole
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -115,6 +115,7 @@ def test_closing_standard_input_stops_everything_and_leaves_nothing_behind() -> 
         assert not directory.exists()
 
 
+@pytest.mark.whole
 def test_children_die_with_a_parent_killed_with_9_and_the_next_start_sweeps_up(tmp_path: Path) -> None:
     own = {"TMPDIR": str(tmp_path)}  # any other lab that starts meanwhile would sweep up as well
     with RunningLab(environment=own) as lab:
@@ -158,6 +159,7 @@ def lab_in_the_foreground(temporary: Path) -> Iterator["subprocess.Popen[str]"]:
             process.stdout.close()
 
 
+@pytest.mark.whole
 def test_a_lab_in_the_foreground_can_be_broken_attached_to_and_mended() -> None:
     with tempfile.TemporaryDirectory() as name:
         temporary = Path(name)
@@ -187,6 +189,7 @@ def test_a_lab_in_the_foreground_can_be_broken_attached_to_and_mended() -> None:
         assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.whole
 def test_attaching_without_a_running_lab_starts_one() -> None:
     with (
         tempfile.TemporaryDirectory() as name,
@@ -232,6 +235,7 @@ def test_faults_are_listed_with_their_parameters() -> None:
     assert "- max_connections: size of the pool, connections [whole number 1..500; default 50]" in listed
 
 
+@pytest.mark.whole
 def test_variables_are_valid_json_on_exactly_one_line() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "lab", "--json"],

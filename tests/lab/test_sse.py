@@ -36,6 +36,8 @@ from tests.lab.event_streams import (
 )
 from tests.lab_process import RunningLab, wait_until
 
+pytestmark = pytest.mark.whole
+
 
 def test_a_stream_begins_with_an_event_and_is_pinged(lab: RunningLab) -> None:
     with Stream(lab, lab.variables["LAB_SSE_STREAM_URL"]) as stream:

@@ -30,6 +30,8 @@ from tests.lab.event_streams import (
 )
 from tests.lab_process import LabError, RunningLab, wait_until
 
+pytestmark = pytest.mark.whole
+
 Effect = Callable[[RunningLab], Any]
 COUNT = "/connection_stats/redis_connection_counters"
 

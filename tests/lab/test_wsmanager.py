@@ -22,6 +22,8 @@ from tests.lab.caused import each
 from tests.lab_process import LabError, RunningLab, wait_until
 from tests.tools import program
 
+pytestmark = pytest.mark.whole
+
 METRICS = "/api/ws/metrics"
 PAGE = f"{METRICS}?format=prometheus"
 SERIES = re.compile(r'^(\w+)(?:\{environment="(\w+)"\})? (\S+)$', re.MULTILINE)
