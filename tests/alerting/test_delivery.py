@@ -11,7 +11,7 @@ from healthgate.probes import bounded
 from healthgate.report.alerting import alertmanager, options
 from tests.alerting.telling import CRITICAL, OK, tell, verdict
 from tests.engine.project import Project
-from tests.engine.target import Hostile, Peer, Target, closed_port, then, told
+from tests.engine.target import CUT_OFF, Hostile, Peer, Target, closed_port, then, told
 from tests.outputs.test_pushgateway import ADDRESSES
 
 HTML = b"HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n<!doctype html><html>hello</html>"
@@ -29,7 +29,7 @@ ANSWERS: dict[str, tuple[Callable[[Peer], None], str]] = {
     "a failure": (told(FAILED), "it answered 500"),
     "a list of something else": (told(ANOTHER), 'it answered 200: [{"labels": "words"}]'),
     "a reset": (Peer.reset, "closed the connection without a complete answer"),
-    "garbage": (told(b"\x1b]0;owned\x07\xff\r\n\r\n"), "the answer cannot be understood"),
+    "garbage": (told(b"\x1b]0;owned\x07\xff\r\n\r\n"), "the answer is not HTTP: BadStatusLine"),
     "silence": (Peer.hang, "no complete answer within"),
     "a trickle": (then(b"HTTP/1.1 200 OK\r\n", lambda peer: peer.trickle(b"x")), "no complete answer within"),
     "a flood": (then(b"HTTP/1.1 200 OK\r\n\r\n", lambda peer: peer.flood(b"x" * 9000)), "it answered 200: xxx"),
@@ -93,6 +93,19 @@ def test_what_failed_once_is_tried_again_at_once_and_what_failed_thrice_by_the_n
     with Hostile(behave) as server:
         (trouble,) = tell(server.url, verdict(CRITICAL), history=tmp_path / "h").troubles
         assert "it answered 500: 1 not taken: works boiler.pressure [critical]" in trouble
+        assert tell(server.url, verdict(CRITICAL), history=tmp_path / "h").troubles == []
+        assert len(seen) == 4
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("where", CUT_OFF)
+def test_an_alert_whose_answer_was_cut_off_counts_as_not_taken_and_comes_with_the_next_run(
+    where: str, tmp_path: Path
+) -> None:
+    behave, seen = answering(*3 * [CUT_OFF[where]], TAKEN)
+    with Hostile(behave) as server:
+        (trouble,) = tell(server.url, verdict(CRITICAL), history=tmp_path / "h").troubles
+        assert "before the answer was complete: 1 not taken: works boiler.pressure [critical]" in trouble
         assert tell(server.url, verdict(CRITICAL), history=tmp_path / "h").troubles == []
         assert len(seen) == 4
 

@@ -143,6 +143,16 @@ class Peer:
         self.sock.close()
 
 
+CUT_OFF = {
+    "within the headers": b"HTTP/1.1 200 OK\r\n",
+    "before the promised body": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n",
+    "within the promised body": b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}",
+    "within a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{}",
+    "before a body of any length": b"HTTP/1.1 200 OK\r\n\r\n",
+}
+"""Answers that look like success and end too early: what sends one has done nothing that may be relied on."""
+
+
 def told(data: bytes) -> Callable[[Peer], None]:
     """Behave by reading the request and sending `data`, then closing."""
     return then(data, lambda _: None)

@@ -444,6 +444,7 @@ def test_a_stream_that_is_never_granted_is_late(hostile: Callable[..., Hostile],
 
 
 HUNG_UP = "the server closed the connection without a complete answer"
+CUT_OFF = "the server closed the connection before the answer was complete"
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 REFUSALS: dict[str, tuple[Callable[[Peer], None], str, str, int | None]] = {
     "204": (
@@ -486,8 +487,8 @@ REFUSALS: dict[str, tuple[Callable[[Peer], None], str, str, int | None]] = {
         then(OK, lambda peer: peer.flood(b"X-Many: 1\r\n" * 100)), "malformed", "the answer is not HTTP: ", None,
     ),
     "the end": (told(b""), "reset", HUNG_UP, None),
-    "the end within a line": (told(b"HTTP/1.1 200 O"), "reset", HUNG_UP, None),
-    "the end within the headers": (told(OK), "reset", HUNG_UP, None),
+    "the end within a line": (told(b"HTTP/1.1 200 O"), "reset", CUT_OFF, None),
+    "the end within the headers": (told(OK), "reset", CUT_OFF, None),
     "a reset": (then(b"", Peer.reset), "reset", HUNG_UP, None),
 }  # fmt: skip
 

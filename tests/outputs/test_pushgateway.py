@@ -9,7 +9,7 @@ import pytest
 from healthgate.probes import bounded
 from healthgate.report import pushgateway
 from tests.engine.project import Project
-from tests.engine.target import Hostile, Peer, Target, closed_port, then, told
+from tests.engine.target import CUT_OFF, Hostile, Peer, Target, closed_port, then, told
 from tests.outputs.world import account, verdict
 
 HTML = b"HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n<!doctype html><html>hello</html>"
@@ -25,7 +25,7 @@ ANSWERS: dict[str, tuple[Callable[[Peer], None], str, int]] = {
     "a refusal": (told(REFUSED), "it answered 400: pushed metrics are", 1),
     "a failure": (told(FAILED), "it answered 500", 3),
     "a reset": (Peer.reset, "closed the connection without a complete answer", 3),
-    "garbage": (told(b"\x1b]0;owned\x07\xff\r\n\r\n"), "the answer cannot be understood", 3),
+    "garbage": (told(b"\x1b]0;owned\x07\xff\r\n\r\n"), "the answer is not HTTP: BadStatusLine", 3),
     "silence": (Peer.hang, "no complete answer within", 3),
     "a trickle": (then(b"HTTP/1.1 200 OK\r\n", lambda peer: peer.trickle(b"x")), "no complete answer within", 3),
     "a flood": (then(b"HTTP/1.1 200 OK\r\n\r\n", lambda peer: peer.flood(b"x" * 9000)), "it answered 200: xxx", 1),
@@ -74,6 +74,16 @@ def test_a_push_that_failed_once_is_tried_again(answer: bytes) -> None:
     assert len(seen) == 2
     assert seen[1].startswith(b"PUT /behind/a/proxy/metrics/job/healthgate/environment@base64/YS9i HTTP/1.1\r\n")
     assert b"Authorization" not in seen[1]
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("where", CUT_OFF)
+def test_an_answer_that_was_cut_off_is_no_delivery(where: str) -> None:
+    with Hostile(told(CUT_OFF[where])) as server:
+        trouble = pushgateway.push(server.url, account([verdict()]), {})
+
+    assert "the server closed the connection before the answer was complete" in str(trouble)
+    assert server.connections == 3
 
 
 @pytest.mark.usefixtures("hurried")

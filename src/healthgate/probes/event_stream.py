@@ -410,31 +410,20 @@ class _Following:
 
     def open(self, began: float) -> None:
         """Take the steps to an open stream one by one; the error of the first that fails is raised."""
-        import http.client  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
-
-        from healthgate.probes import bounded  # noqa: PLC0415
+        from healthgate.probes import bounded, connection  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
 
         ends = began + self.request.open_within
-        scheme, _, rest = self.request.host.partition("://")
-        host, port = bounded.host_and_port(rest, 443 if scheme == "https" else 80)
         began = time.monotonic()  # importing the library is no step of the server's
-        addresses = bounded.resolve(host, port)
+        addresses = bounded.resolve(*connection.address(self.request.url))
         self._reached("resolve", began)
         began = time.monotonic()
         self.sock = bounded.connect_to(addresses, ends, self.request.budget + HEADERS_BUDGET, self.request.source)
-        connection: Any
-        if scheme == "https":
-            self.sock = bounded.secured(self.sock, host, self.request.trust)
-            connection = http.client.HTTPSConnection(host, port, context=bounded.tls_context(self.request.trust))
-        else:
-            connection = http.client.HTTPConnection(host, port)
+        opened = connection.over(self.sock, self.request.url, self.request.trust)
+        self.sock = opened.sock
         self._reached("connect", began)
         began = time.monotonic()
-        connection.sock = self.sock
-        connection.request("GET", self._target(), headers=self._headers())
-        self.response = connection.getresponse()
-        if self.sock.ended:  # http.client takes the end of the connection for the end of the headers
-            raise EOFError
+        opened.request("GET", self._target(), headers=self._headers())
+        self.response = connection.answered(opened)
         self._reached("answer", began)
         self._look_at_the_answer()
 
@@ -518,9 +507,7 @@ class _Following:
 
     def explain(self, problem: Exception) -> tuple[str, str]:
         """Return one word and one phrase for why there was no open stream."""
-        import http.client  # noqa: PLC0415
-
-        from healthgate.probes import bounded  # noqa: PLC0415
+        from healthgate.probes import bounded, connection  # noqa: PLC0415
 
         if isinstance(problem, BrokenProbeError):
             return "broken", str(problem)
@@ -528,12 +515,8 @@ class _Following:
             return problem.status, problem.words
         if isinstance(problem, bounded.OversizedError):
             return "oversized", f"the answer is larger than {self.request.budget} bytes"
-        if isinstance(problem, http.client.HTTPException) and not isinstance(problem, ConnectionError):
-            words = printable(self.redactor.text(str(problem)), 80)
-            return "malformed", f"the answer is not HTTP: {type(problem).__name__} {words}"
         received = getattr(self.sock, "taken", 0)
-        status, words = bounded.explain(problem, self.request.host, self.request.open_within, received)
-        return status, self.redactor.text(words)
+        return connection.explain(problem, self.request.host, self.request.open_within, received, self.redactor.text)
 
     def _target(self) -> str:
         base = self.request.url.partition("://")[2].partition("/")[2]

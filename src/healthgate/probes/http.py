@@ -358,30 +358,18 @@ class HttpRequest:
         return max(0.001, self.deadline - (time.monotonic() - began))
 
     def _open(self, began: float) -> Any:
-        import http.client  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.probes import bounded, connection  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
 
-        from healthgate.probes import bounded  # noqa: PLC0415
-
-        scheme, _, rest = self.host.partition("://")
-        host, port = bounded.host_and_port(rest, 443 if scheme == "https" else 80)
         budget = self.body_limit + HEADERS_BUDGET
-        context = bounded.tls_context(self.trust) if scheme == "https" else None
-        sock: Any = bounded.connect(host, port, self._left(began), budget, self.source)
-        if scheme == "https":
-            connection: Any = http.client.HTTPSConnection(host, port, context=context)
-            try:
-                sock = bounded.secured(sock, host, self.trust)
-            except BaseException:
-                sock.close()
-                raise
-        else:
-            connection = http.client.HTTPConnection(host, port)
-        connection.sock = sock
-        connection.opened_for = self._terms
-        return connection
+        if self.url.startswith("https://"):
+            bounded.tls_context(self.trust)  # whom to trust has to be known before anybody is asked
+        sock = bounded.connect(*connection.address(self.url), self._left(began), budget, self.source)
+        opened: Any = connection.over(sock, self.url, self.trust)
+        opened.opened_for = self._terms
+        return opened
 
     def _exchange(self, connection: Any, redactor: Redactor, began: float) -> tuple[dict[str, Any], int]:
-        import http.client  # noqa: PLC0415
+        from healthgate.probes.connection import answered, body  # noqa: PLC0415
 
         request_id = secrets.token_hex(8)
         headers = {
@@ -397,10 +385,7 @@ class HttpRequest:
         base = self.url.partition("://")[2].partition("/")[2]
         sock = connection.sock
         connection.request(self.method, (f"/{base}" if base else "") + self.target(), headers=headers)
-        response = connection.getresponse()
-        # http.client takes the end of the connection for the end of the headers: half an answer looks like an empty one
-        if sock.ended:
-            raise http.client.IncompleteRead(b"", response.length)
+        response = answered(connection)
         content_type = redactor.text(response.getheader("Content-Type") or "")
         facts = {
             "code": response.status,
@@ -419,15 +404,11 @@ class HttpRequest:
         if declared.isdigit() and int(declared) > self.body_limit:
             connection.close()
             return facts, int(declared)
-        body = response.read(self.body_limit + 1)
-        if len(body) > self.body_limit:
+        content = body(response, self.body_limit + 1)
+        if len(content) > self.body_limit:
             connection.close()
-            return facts, len(body)
-        bodiless = response.status in {204, 304}
-        cut_off = response.length is None and not response.chunked and not body and not bodiless
-        if response.length or cut_off:
-            raise http.client.IncompleteRead(body, response.length)
-        return facts | self.read(body, response, redactor), len(body)
+            return facts, len(content)
+        return facts | self.read(content, response, redactor), len(content)
 
 
 def media_type(content_type: str) -> str:
@@ -476,16 +457,9 @@ def _close(connection: Any) -> None:
 
 
 def _explain(problem: BaseException, request: HttpRequest, received: int, redactor: Redactor) -> tuple[str, str]:
-    import http.client  # noqa: PLC0415
+    from healthgate.probes.bounded import OversizedError  # noqa: PLC0415
+    from healthgate.probes.connection import explain  # noqa: PLC0415
 
-    from healthgate.probes import bounded  # noqa: PLC0415
-
-    if isinstance(problem, bounded.OversizedError):
+    if isinstance(problem, OversizedError):
         return "oversized", f"the answer is larger than {request.body_limit} bytes"
-    if isinstance(problem, http.client.IncompleteRead):
-        return "reset", "the server closed the connection before the answer was complete"
-    if isinstance(problem, http.client.HTTPException) and not isinstance(problem, ConnectionError):
-        words = printable(redactor.text(str(problem)), 80)
-        return "malformed", f"the answer is not HTTP: {type(problem).__name__} {words}"
-    status, error = bounded.explain(problem, request.host, request.deadline, received)
-    return status, redactor.text(error)
+    return explain(problem, request.host, request.deadline, received, redactor.text)

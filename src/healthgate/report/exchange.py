@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -123,27 +124,22 @@ def persist(request: Request, read: Callable[[Answer], Result], ends: float, pat
 
 def exchange(request: Request, seconds: float) -> Answer:
     """Send one request and return its answer; TransientError where none came within `seconds`."""
-    import http.client  # noqa: PLC0415
+    from http.client import HTTPException  # noqa: PLC0415 (a run that delivers nothing must not pay for it)
 
-    parts = urlsplit(request.url)
-    host, tls = parts.hostname or "", parts.scheme == "https"
-    port = parts.port or (443 if tls else 80)
-    connection = http.client.HTTPConnection(host, port)
+    from healthgate.probes import connection  # noqa: PLC0415
+
+    host, port = connection.address(request.url)
     budget = 10 * request.longest
+    headers = {"User-Agent": f"healthgate/{__version__}", **request.headers}
     try:
-        sock: bounded.BoundedSocket | bounded.BoundedTLSSocket = bounded.connect(host, port, seconds, budget)
-        connection.sock = sock
-        if tls and isinstance(sock, bounded.BoundedSocket):
-            connection.sock = bounded.secured(sock, host)
-        headers = {"User-Agent": f"healthgate/{__version__}", **request.headers}
-        connection.request(request.method, parts.path.rstrip("/") + request.path, request.body, headers)
-        response = connection.getresponse()
-        return Answer(response.status, response.read(request.longest))
-    except (OSError, EOFError, http.client.HTTPException) as error:
+        opened = connection.over(bounded.connect(host, port, seconds, budget), request.url)
+        with closing(opened):
+            opened.request(request.method, urlsplit(request.url).path.rstrip("/") + request.path, request.body, headers)
+            response = connection.answered(opened)
+            return Answer(response.status, connection.body(response, request.longest))
+    except (OSError, EOFError, HTTPException) as error:
         received = budget if isinstance(error, bounded.OversizedError) else 0
-        raise TransientError(bounded.explain(error, f"{host}:{port}", max(seconds, 0), received)[1]) from None
-    finally:
-        connection.close()
+        raise TransientError(connection.explain(error, f"{host}:{port}", max(seconds, 0), received)[1]) from None
 
 
 def within(seconds: float, *works: Callable[[], Result]) -> list[Result | ExchangeError]:
