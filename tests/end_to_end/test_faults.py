@@ -104,6 +104,7 @@ def until_they_show(expected: dict[str, str], lab: RunningLab, folder: Path) -> 
     bench.until(lambda look: look.states == expected, bench.patience(WITHIN_S), only=expected)
 
 
+@pytest.mark.whole
 def test_all_is_well_again_once_faults_are_lifted(lab: RunningLab, suite: Suite) -> None:
     faults = [FAULTS[name][0] for name in ("gateway down", "client stream says nothing")]
     handles = [lab.fault(fault, **parameters) for fault, parameters in faults]

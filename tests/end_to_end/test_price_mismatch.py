@@ -1,7 +1,11 @@
 """The incident the guide exists for: prices differ between stream, Redis and API, each in its own way."""
 
+import pytest
+
 from tests.end_to_end.suite import Outcome, Suite
 from tests.lab_process import RunningLab
+
+pytestmark = pytest.mark.whole
 
 SYMBOLS = ("EURUSD", "USDJPY", "XAUUSD", "BTCUSD")
 PAIRS = {"ws_vs_redis": {"ws", "redis"}, "redis_vs_api": {"redis", "api"}, "ws_vs_api": {"ws", "api"}}

@@ -20,6 +20,10 @@ from tests.lab_process import RunningLab, wait_until
 SUMMARY = "/api/python-health"
 SCHEMA = json.loads((ROOT / "src/healthgate/report/results.schema.json").read_text())
 WORKERS = pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two workers"])
+ONE_PROCESS = pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n", "2"), marks=pytest.mark.whole)], ids=["one process", "two workers"]
+)
+"""That workers change nothing in what these are about is left to `make detection`."""
 READ_TWICE = {
     ("gateway", "GET /api/python-health/debug/comprehensive (superadmin)"),
     ("gateway", "GET /api/python-health/debug/websocket-to-redis (superadmin)"),
@@ -182,9 +186,7 @@ def test_the_floor_decides_what_fails_and_nothing_is_silent(lab: RunningLab, sui
     assert "1 warned" in relaxed.output
 
 
-@pytest.mark.parametrize(
-    "options", [(), pytest.param(("-n", "2"), marks=pytest.mark.whole)], ids=["one process", "two workers"]
-)
+@ONE_PROCESS
 def test_pytest_itself_with_the_lab_that_the_profile_starts_gives_the_same_verdicts_as_the_command(
     healthy: Callable[..., Healthy], options: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -218,7 +220,7 @@ def test_allure_results_carry_the_environment_and_an_identity_of_check_and_envir
     assert len({result["testCaseId"] for result in first.values()}) == len(first)
 
 
-@WORKERS
+@ONE_PROCESS
 def test_no_token_appears_in_anything_a_run_leaves(
     lab: RunningLab, suite: Suite, tmp_path: Path, options: tuple[str, ...]
 ) -> None:

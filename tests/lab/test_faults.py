@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.lab.caused import each
 from tests.lab.price_legs import received, stored
 from tests.lab_process import LabError, RunningLab, wait_until
+
+pytestmark = pytest.mark.whole
 
 COMPREHENSIVE = "/api/python-health/debug/comprehensive"
 FLOW = "/api/python-health/debug/websocket-to-redis"
@@ -291,7 +292,7 @@ EFFECTS: dict[str, tuple[str, dict[str, Any], Effect]] = {
 }
 
 
-@pytest.mark.parametrize("title", each(EFFECTS))
+@pytest.mark.parametrize("title", EFFECTS)
 def test_fault_shows_and_heals(lab: RunningLab, title: str) -> None:
     fault_id, params, effect = EFFECTS[title]
     handle = lab.fault(fault_id, **params)

@@ -14,6 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.lab.price_legs import received
 from tests.lab_process import LabError, RunningLab, wait_until
 
+pytestmark = pytest.mark.whole
+
 FEEDS = ["LAB_FEED_BINARY_URL", "LAB_FEED_JSON_URL"]
 ORDER = {"op": "subscribe", "symbols": ["EURUSD", "USDJPY"]}
 

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.lab.caused import each
 from tests.lab.event_streams import (
     CLIENTS,
     HEALS_WITHIN_S,
@@ -415,7 +414,7 @@ def refuses(lab: RunningLab) -> bool:
     return False
 
 
-@pytest.mark.parametrize("what", each(EFFECTS))
+@pytest.mark.parametrize("what", EFFECTS)
 def test_a_fault_shows_and_heals(lab: RunningLab, what: str) -> None:
     name, parameters, shows = EFFECTS[what]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.lab_process import PRIORITY, Patience, RunningLab, Starvation, prefer, wait_until, whole_lines
 
 LOOPS = 4
-WITHIN_S = 4.0
+WITHIN_S = 2.0
 
 
 def pid_of(lab: RunningLab, name: str) -> int:

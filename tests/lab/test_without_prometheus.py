@@ -7,6 +7,8 @@ import pytest
 
 from tests.lab_process import RunningLab
 
+pytestmark = pytest.mark.whole
+
 
 def test_a_lab_needs_no_prometheus(tmp_path: Path) -> None:
     with RunningLab(environment={"PATH": str(tmp_path)}) as lab:

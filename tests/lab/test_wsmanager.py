@@ -18,7 +18,6 @@ import yaml
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.lab.caused import each
 from tests.lab_process import LabError, RunningLab, wait_until
 from tests.tools import program
 
@@ -377,7 +376,7 @@ def told_json(lab: RunningLab) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("what", each(EFFECTS))
+@pytest.mark.parametrize("what", EFFECTS)
 def test_a_fault_shows_and_heals(lab: RunningLab, what: str) -> None:
     name, parameters, shows = EFFECTS[what]
     without_its_server_skipped(name)

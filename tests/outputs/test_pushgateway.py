@@ -1,5 +1,6 @@
 """A push that fails costs the push: a bounded time, one clear line, exit 13 where all else is fine."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -82,7 +83,7 @@ def test_an_answer_that_was_cut_off_is_no_delivery(where: str) -> None:
     with Hostile(told(CUT_OFF[where])) as server:
         trouble = pushgateway.push(server.url, account([verdict()]), {})
 
-    assert "the server closed the connection before the answer was complete" in str(trouble)
+    assert re.search("closed the connection (before the answer was|without a) complete", str(trouble))
     assert server.connections == 3
 
 

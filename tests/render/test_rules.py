@@ -332,6 +332,7 @@ def test_texts_and_truths_are_judged_by_their_state():
     assert "healthgate_reading" in rules_of(catalogue([check("boiler.number", none(percent, critical=0))]))
 
 
+@pytest.mark.whole
 def test_five_thousand_checks_are_rendered_in_a_moment():
     from healthgate.render import dashboard, page
 

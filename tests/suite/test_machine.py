@@ -14,7 +14,7 @@ from tests import machine
 from tests.suite.project import SmallProject
 
 WELL = "def test_well():\n    pass\n"
-WORKERS = pytest.mark.parametrize("workers", ["0", "2"])
+WORKERS = pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.whole), "2"])
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from tests.once_more import LIVE, objection
 from tests.suite.project import REPOSITORY, SmallProject
 
-WORKERS = pytest.mark.parametrize("workers", ["0", "2"])
+WORKERS = pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.whole), "2"])
 WELL = "def test_well():\n    pass\n"
 FAILS = "def test_fails():\n    assert False, 'as it is made to'\n"
 FAILS_ONCE = """\

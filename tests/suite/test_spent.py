@@ -40,7 +40,7 @@ def test_cpu_is_that_of_a_process_of_those_it_started_and_of_those_that_ended() 
     assert while_it_runs <= after < 5
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.whole), "2"])
 def test_a_run_says_what_took_longest_and_how_busy_the_machine_was(tmp_path: Path, workers: str) -> None:
     project = SmallProject(tmp_path, "tests.spent")
     project.write("conftest.py", f"{(tmp_path / 'conftest.py').read_text()}{AT_ONCE}")

@@ -34,7 +34,7 @@ def test_commands():
     raise AssertionError("it must not come to this")
 """
 WELL = "def test_well():\n    pass\n"
-WORKERS = pytest.mark.parametrize("workers", ["0", "2"])
+WORKERS = pytest.mark.parametrize("workers", [pytest.param("0", marks=pytest.mark.whole), "2"])
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ def states(results: Path) -> dict[str, str]:
     return {check["id"]: check["state"] for check in json.loads(results.read_text())["checks"]}
 
 
+@pytest.mark.whole
 def test_scheduled_runs_keep_one_history_tell_alertmanager_and_publish(
     runner: Runner, place: Place, alertmanager: Alertmanager
 ) -> None:
@@ -139,6 +140,7 @@ def test_a_deploy_waits_on_the_gate(runner: Runner, place: Place) -> None:
     assert list(runner.cache.iterdir()) == []
 
 
+@pytest.mark.whole
 def test_a_canary_is_red_where_it_is_worse_or_cannot_be_told(runner: Runner, place: Place, canary: Place) -> None:
     files = {"environments/old.yaml": place.profile, "environments/new.yaml": canary.profile}
     runner.left_out.add("Report")
