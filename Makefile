@@ -17,7 +17,7 @@ demo: .venv/.demo
 
 # All tests but what `make detection` adds, with the servers they use, lint and types among them: what shares a lab is
 # done by one worker. ARGS go to pytest: make test ARGS='-n 0 -x'
-WORKERS ?= 2
+WORKERS ?= 3
 test: .venv/.test
 	@$(BIN)/python -m compileall -q src lab checks
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not whole" $(ARGS)

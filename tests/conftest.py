@@ -17,8 +17,8 @@ TOGETHER = {
     "tests/lab/test_sse": "a lab, for streams",
     "tests/lab/test_wsmanager": "a lab, for streams",
     "tests/lab/": "a lab, for all else",
-    "tests/end_to_end/": "runs against a lab",
-    "tests/workflows/test_runs.py": "runs against a lab",
+    "tests/end_to_end/": "a lab, for all else",
+    "tests/workflows/test_runs.py": "a lab, for all else",
 }
 """What tests share whose names begin so, the first that fits: one worker does them all, one after the other."""
 
@@ -65,9 +65,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what was collected alone when garbage is looked for: it is there until the end."""
+    """Leave what was collected alone when garbage is looked for, which is seldom: it is there until the end."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -47,9 +47,16 @@ def webhook() -> Iterator[Webhook]:
 
 
 @pytest.fixture
-def start_alertmanager(tmp_path: Path, webhook: Webhook) -> Iterator[Callable[[], Alertmanager]]:
-    """A function that starts an Alertmanager on loopback; it ends with the test."""
+def start_alertmanager(
+    tmp_path: Path, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], Alertmanager]]:
+    """A function that starts an Alertmanager on loopback; it ends with the test.
+
+    What tells it from within this process waits six times as long as a run would: it may have no processor for a while.
+    """
     program("prometheus-alertmanager")
+    monkeypatch.setattr(alertmanagers, "DEADLINE", 60.0)
+    monkeypatch.setattr(alertmanagers, "ATTEMPT", 18.0)
     started: list[Alertmanager] = []
 
     def start() -> Alertmanager:

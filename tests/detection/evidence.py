@@ -21,7 +21,8 @@ from tests.detection.scenario import SCENARIOS, Play, Played, Scenario
 if TYPE_CHECKING:
     from healthgate.state import State
 
-ROWS: dict[str, dict[str, list[str]]] = yaml.safe_load((Path(__file__).parent / "rows.yaml").read_text("utf-8"))
+SPECIFICATION = Path(__file__).with_name("rows.yaml")
+ROWS: dict[str, dict[str, list[str]]] = yaml.load(SPECIFICATION.read_text("utf-8"), yaml.CSafeLoader)
 """Rows of the specification by priority, with their parameters."""
 
 MOST_ACCIDENTS = 2

@@ -85,7 +85,7 @@ def _all(patterns: Collection[str], known: Collection[str]) -> set[str]:
 
 SCENARIOS: dict[str, Scenario] = {
     record["id"]: Scenario.from_record(record)
-    for record in yaml.safe_load((Path(__file__).parent / "scenarios.yaml").read_text(encoding="utf-8"))
+    for record in yaml.load(Path(__file__).with_name("scenarios.yaml").read_text("utf-8"), yaml.CSafeLoader)
 }
 
 

@@ -9,7 +9,8 @@ import yaml
 from healthgate.limit import Limit, Tier, Unit, in_time
 from healthgate.state import State
 
-ROWS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "evaluator_examples.yaml").read_text())
+EXAMPLES = Path(__file__).with_name("evaluator_examples.yaml")
+ROWS: list[dict[str, Any]] = yaml.load(EXAMPLES.read_text(), yaml.CSafeLoader)
 STATES = {
     "PASS": State.OK,
     "OBJECTIVE_MISS": State.MISSED,
