@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from healthgate.version import __version__
 
 if TYPE_CHECKING:
-    from healthgate.claim import check, each
-    from healthgate.facts import Facts, NoData, Violated
-    from healthgate.limit import (
+    from healthgate.claim.check import check, each
+    from healthgate.claim.facts import Facts, NoData, Violated
+    from healthgate.claim.limit import (
         Limit,
         Tier,
         Unit,
@@ -30,6 +30,19 @@ if TYPE_CHECKING:
         seconds,
         shown,
     )
+    from healthgate.claim.source import TIME_SCALE, FromProfile, Later, Measured, Observation, Source, measure, tried
+    from healthgate.claim.system import (
+        Address,
+        Date,
+        Duration,
+        FilePath,
+        FilePattern,
+        IpAddress,
+        StreamUrl,
+        System,
+        Url,
+    )
+    from healthgate.claim.tally import Growth
     from healthgate.probes.cloudwatch import CloudWatchMetric, Datum, MetricData
     from healthgate.probes.counted import counter, falling, together
     from healthgate.probes.documents import Document, DocumentFolder, Documents
@@ -55,9 +68,6 @@ if TYPE_CHECKING:
     from healthgate.probes.tls import Handshake, Tls
     from healthgate.probes.token import Claims, Token
     from healthgate.secret import Secret
-    from healthgate.source import TIME_SCALE, FromProfile, Later, Measured, Observation, Source, measure, tried
-    from healthgate.system import Address, Date, Duration, FilePath, FilePattern, IpAddress, StreamUrl, System, Url
-    from healthgate.tally import Growth
 
 __all__ = [
     "TIME_SCALE",
@@ -155,9 +165,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "claim": ("check", "each"),
-    "facts": ("Facts", "NoData", "Violated"),
-    "limit": (
+    "claim.check": ("check", "each"),
+    "claim.facts": ("Facts", "NoData", "Violated"),
+    "claim.limit": (
         "Limit", "Tier", "Unit", "above", "at_least", "at_most", "bare", "below", "equals", "exactly",
         "lasting", "megabytes", "ms", "none", "over", "percent", "reaching", "rising", "seconds", "shown",
     ),
@@ -179,11 +189,11 @@ _HOMES = {
     "probes.tls": ("Handshake", "Tls"),
     "probes.token": ("Claims", "Token"),
     "secret": ("Secret",),
-    "source": ("FromProfile", "Later", "Measured", "Observation", "Source", "TIME_SCALE", "measure", "tried"),
-    "system": (
+    "claim.source": ("FromProfile", "Later", "Measured", "Observation", "Source", "TIME_SCALE", "measure", "tried"),
+    "claim.system": (
         "Address", "Date", "Duration", "FilePath", "FilePattern", "IpAddress", "StreamUrl", "System", "Url",
     ),
-    "tally": ("Growth",),
+    "claim.tally": ("Growth",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -122,7 +122,8 @@ def print_schema() -> None:
     """Print the JSON Schema of environment profiles for the checks in this folder."""
     import json  # noqa: PLC0415
 
-    from healthgate import catalogue, profile_schema  # noqa: PLC0415
+    from healthgate.claim import catalogue  # noqa: PLC0415
+    from healthgate.environment import schema as profile_schema  # noqa: PLC0415
 
     found = catalogue.load(Path("checks").resolve(), Path.cwd())
     print(json.dumps(profile_schema.schema(found), indent=2))

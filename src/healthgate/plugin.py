@@ -1,7 +1,7 @@
 """The pytest plugin: options, and the hooks that are worth having before it is known that checks will run.
 
 It is loaded in every pytest run of the environment it is installed in, so it imports nothing but pytest. What
-a run of checks needs is in `healthgate.session`, imported when there is an `--env`.
+a run of checks needs is in `healthgate.hooks.session`, imported when there is an `--env`.
 """
 
 from typing import TYPE_CHECKING
@@ -116,7 +116,7 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError("--baseline and --canary are the environments of a comparison: leave --env out")
         option.env = [option.baseline, option.canary]
     if option.env:
-        from healthgate.session import Session  # noqa: PLC0415
+        from healthgate.hooks.session import Session  # noqa: PLC0415
 
         config.pluginmanager.register(Session(config), "healthgate-session")
 
@@ -127,7 +127,7 @@ def pytest_cmdline_main(config: pytest.Config) -> "Generator[None, Any, Any]":
     option = config.option
     if not option.nagios_plugin or option.help or option.version or hasattr(config, "workerinput"):
         return (yield)
-    from healthgate.report import nagios  # noqa: PLC0415
+    from healthgate.tell import nagios  # noqa: PLC0415
 
     return (yield from nagios.run(config))
 
@@ -149,7 +149,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> "Iterator[None]":
     """Refuse to collect checks without an environment, naming those there are."""
     if not config.getoption("env") and any(hasattr(getattr(item, "function", None), MARK) for item in items):
-        from healthgate.without_environment import refuse  # noqa: PLC0415
+        from healthgate.hooks.without_environment import refuse  # noqa: PLC0415
 
         refuse(config, items)
     return (yield)

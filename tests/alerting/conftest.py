@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from healthgate.report.alerting import alertmanager as alertmanagers
-from healthgate.report.alerting import notices
+from healthgate.tell.alerting import alertmanager as alertmanagers
+from healthgate.tell.alerting import notices
 from tests.alerting.servers import Alertmanager, Webhook
 from tests.engine.project import WELL, Project
 from tests.engine.target import Target

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from healthgate.history import History
-from healthgate.report.account import Account
-from healthgate.report.alerting import alertmanager, notices
-from healthgate.report.alerting.told import Told
-from healthgate.state import Floor, State
-from healthgate.verdict import Verdict
+from healthgate.claim.state import Floor, State
+from healthgate.judge.verdict import Verdict
+from healthgate.memory.history import History
+from healthgate.tell.account import Account
+from healthgate.tell.alerting import alertmanager, notices
+from healthgate.tell.alerting.told import Told
 from tests.outputs import world
 
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from healthgate.probes import bounded
-from healthgate.report.alerting import alertmanager, options
+from healthgate.tell.alerting import alertmanager, options
+from healthgate.wire import bounded
 from tests.alerting.telling import CRITICAL, OK, tell, verdict
 from tests.engine.project import Project
 from tests.engine.target import CUT_OFF, Hostile, Peer, Target, closed_port, then, told
@@ -240,12 +240,12 @@ def test_a_run_without_the_options_loads_nothing_of_this(project: Project) -> No
         import sys
 
         def pytest_unconfigure():
-            names = ("healthgate.report.alerting", "healthgate.report.exchange", "apprise", "sqlite3")
+            names = ("healthgate.tell.alerting", "healthgate.tell.exchange", "apprise", "sqlite3")
             print("loaded:", *sorted(n for n in sys.modules if n.startswith(names)))
         """,
     )
     assert "loaded:\n" in project.check().out
     loaded = project.check("--alertmanager", f"http://127.0.0.1:{closed_port()}").out.rpartition("loaded: ")[2]
-    assert "healthgate.report.alerting.alertmanager" in loaded
+    assert "healthgate.tell.alerting.alertmanager" in loaded
     assert "notices" not in loaded
     assert "apprise" not in loaded

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from healthgate.report.alerting import heartbeat
-from healthgate.report.alerting.alert import Alert
-from healthgate.report.alerting.plan import Holding
+from healthgate.tell.alerting import heartbeat
+from healthgate.tell.alerting.alert import Alert
+from healthgate.tell.alerting.plan import Holding
 from tests.alerting.servers import EXAMPLE, Alertmanager, Webhook, until
 from tests.alerting.telling import CRITICAL, OK, UNKNOWN, tell, verdict
 from tests.engine.project import Project

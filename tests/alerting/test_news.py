@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from healthgate.report.account import Account
-from healthgate.report.alerting import alert as alerts
-from healthgate.report.alerting.alert import FAR, RENEWED, Alert, Links
-from healthgate.report.alerting.concern import concerns, is_whole
-from healthgate.report.alerting.plan import Holding, parcels
-from healthgate.state import Floor, State
-from healthgate.verdict import Verdict
+from healthgate.claim.state import Floor, State
+from healthgate.judge.verdict import Verdict
+from healthgate.tell.account import Account
+from healthgate.tell.alerting import alert as alerts
+from healthgate.tell.alerting.alert import FAR, RENEWED, Alert, Links
+from healthgate.tell.alerting.concern import concerns, is_whole
+from healthgate.tell.alerting.plan import Holding, parcels
 from tests.alerting.telling import BLOCKED, CRITICAL, MISSED, OK, PENDING, UNKNOWN, WARNING, account, verdict
 
 NOW = 1_800_000_000.0

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from healthgate.report.alerting import notices
-from healthgate.verdict import Verdict
+from healthgate.judge.verdict import Verdict
+from healthgate.tell.alerting import notices
 from tests.alerting.servers import Webhook
 from tests.alerting.telling import BLOCKED, CRITICAL, MISSED, OK, PENDING, UNKNOWN, WARNING, notify, verdict
 from tests.engine.project import Project

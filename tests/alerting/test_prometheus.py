@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from healthgate import catalogue as catalogues
+from healthgate.claim import catalogue as catalogues
 from healthgate.render import alerts
 from tests.alerting.servers import EXAMPLE, Alertmanager, Webhook
 from tests.alerting.telling import CRITICAL, tell, verdict

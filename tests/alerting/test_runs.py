@@ -9,8 +9,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from healthgate.report.alerting import alert as alerts
-from healthgate.report.alerting.alertmanager import Receiver
+from healthgate.tell.alerting import alert as alerts
+from healthgate.tell.alerting.alertmanager import Receiver
 from tests.alerting.servers import Alertmanager, Webhook, until
 from tests.alerting.telling import BLOCKED, CRITICAL, OK, UNKNOWN, WARNING, tell, verdict
 from tests.engine.project import Project

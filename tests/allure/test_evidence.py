@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from healthgate.report.evidence import LINE, LONGEST, evidence
+from healthgate.claim.source import Observation
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Observation
+from healthgate.tell.evidence import LINE, LONGEST, evidence
 
 TOKEN = "planted-T0ken-0123456789abcdef"
 

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from healthgate.limit import (
+from healthgate.claim.limit import (
     Limit,
     Tier,
     Unit,
@@ -20,9 +20,9 @@ from healthgate.limit import (
     percent,
     reaching,
 )
-from healthgate.past import Look
-from healthgate.report.pictures import BAR, COLOUR, MARGIN, STRIP, WIDTH, has_scale, picture
-from healthgate.state import State
+from healthgate.claim.state import State
+from healthgate.judge.past import Look
+from healthgate.tell.pictures import BAR, COLOUR, MARGIN, STRIP, WIDTH, has_scale, picture
 
 POOL = below(80, percent, warning=80, critical=90, expected=40)
 VALVES = Unit("valves")

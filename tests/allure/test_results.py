@@ -8,7 +8,7 @@ from zlib import crc32
 
 import pytest
 
-from healthgate.report.allure import unknown_place
+from healthgate.tell.allure import unknown_place
 from tests.allure.world import BECAUSE, DASHBOARD, LOOKS, REPORT_URL, RUN_URL, Told
 from tests.engine.project import Project
 from tests.engine.target import Target

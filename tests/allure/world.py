@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from healthgate.history import History
-from healthgate.state import State
+from healthgate.claim.state import State
+from healthgate.memory.history import History
 from tests.engine.project import Outcome, Project
 from tests.outputs.world import TOKEN, everything, verdict
 

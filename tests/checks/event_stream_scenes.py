@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.checks import event_stream_service as well
 from tests.checks.event_stream_service import (
     AGAIN,

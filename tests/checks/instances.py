@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.checks import websocket_manager as well
 from tests.checks.websocket_manager import AGAIN, CANARY, METRICS
 from tests.checks.world import World

@@ -2,7 +2,7 @@
 
 import pytest
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.checks import websocket_manager as well
 from tests.checks.instances import blocked, canary, of_instance, said, text
 from tests.checks.websocket_manager import AGAIN, CANARY, CANARY_JSON, CONTROL, JSON, METRICS

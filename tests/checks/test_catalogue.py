@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from healthgate.limit import in_time
-from healthgate.state import State
+from healthgate.claim.limit import in_time
+from healthgate.claim.state import State
 from tests.checks.world import CATALOGUE, ROOT, World
 
 ROWS: list[dict[str, Any]] = yaml.load((ROOT / "tests/checks/spec_rows.yaml").read_text(), yaml.CSafeLoader)

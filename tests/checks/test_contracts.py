@@ -4,8 +4,8 @@ import pytest
 
 from checks import contract
 from checks.contract import Shape, deviations
-from healthgate.facts import Facts
-from healthgate.state import State
+from healthgate.claim.facts import Facts
+from healthgate.claim.state import State
 from tests.checks.world import (
     ALL,
     FLOW,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from healthgate.plan import left_out
-from healthgate.profile import read
+from healthgate.environment.profile import read
+from healthgate.observe.plan import left_out
 from tests.checks.world import CATALOGUE, ROOT
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from healthgate.plan import left_out
-from healthgate.tally import Tally
+from healthgate.claim.tally import Tally
+from healthgate.observe.plan import left_out
 from tests.checks import event_stream_service as well
 from tests.checks.event_stream_scenes import (
     CLEANUP,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.checks.instances import blocked, said
 from tests.checks.websocket_manager import OUTSIDE, PLAIN, TLS, handshake
 from tests.checks.world import World

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from healthgate.facts import NoData
+from healthgate.claim.facts import NoData
 from tests.checks import event_stream_service, websocket_manager
 from tests.checks.world import (
     AGAIN,

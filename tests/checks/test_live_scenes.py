@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.checks.world import (
     ALL,
     ARCHIVES,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.checks import websocket_manager as well
 from tests.checks.instances import blocked, of_instance, said, text
 from tests.checks.websocket_manager import CANARY, METRICS

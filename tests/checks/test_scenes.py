@@ -2,7 +2,7 @@
 
 import pytest
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.checks.world import (
     AGAIN,
     ALL,
@@ -38,7 +38,7 @@ def test_everything_is_ok_where_all_is_well():
 
 
 def test_seen_through_the_gateway_every_reported_figure_is_still_judged():
-    from healthgate.plan import left_out
+    from healthgate.observe.plan import left_out
 
     world = World(direct=False)
     left = {name for name in CATALOGUE.checks if left_out(CATALOGUE.checks[name], world.systems)}

@@ -12,19 +12,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from healthgate.catalogue import Catalogue, load
-from healthgate.judge import Judge
-from healthgate.profile import Profile
+from healthgate.claim.catalogue import Catalogue, load
+from healthgate.claim.source import Observation, Scene
+from healthgate.claim.state import Floor
+from healthgate.claim.tally import Tally
+from healthgate.claim.window import Sample
+from healthgate.environment.profile import Profile
+from healthgate.judge.judge import Judge
+from healthgate.judge.verdict import Verdict
 from healthgate.secret import Secret
-from healthgate.source import Observation, Scene
-from healthgate.state import Floor
-from healthgate.tally import Tally
-from healthgate.verdict import Verdict
-from healthgate.window import Sample
 from tests.checks import event_stream_service, websocket_manager
 
 if TYPE_CHECKING:
-    from healthgate.system import System
+    from healthgate.claim.system import System
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE: Catalogue = load(ROOT / "checks", ROOT)

@@ -16,15 +16,17 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-from healthgate import catalogue, past, profile
-from healthgate.catalogue import Catalogue
-from healthgate.past import Past
-from healthgate.plan import left_out
-from healthgate.profile import Profile
-from healthgate.run import Run
-from healthgate.snapshot import Snapshot
-from healthgate.state import State
-from healthgate.verdict import Verdict
+from healthgate.claim import catalogue
+from healthgate.claim.catalogue import Catalogue
+from healthgate.claim.state import State
+from healthgate.environment import profile
+from healthgate.environment.profile import Profile
+from healthgate.judge import past
+from healthgate.judge.past import Past
+from healthgate.judge.verdict import Verdict
+from healthgate.observe.plan import left_out
+from healthgate.observe.snapshot import Snapshot
+from healthgate.run.run import Run
 from tests.detection.cell import Given, Injection, Token
 from tests.lab_process import LabError, Patience, RefusedError, RunningLab
 

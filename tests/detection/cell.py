@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from healthgate.state import State
+from healthgate.claim.state import State
 
 ROLLUP = "gateway.summary.system_health"
 """The check that follows whatever is wrong with the platform, so that it may trip beside any other."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from xml.sax.saxutils import escape
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.detection.bench import CATALOGUE, ROOT
 from tests.detection.cell import ROLLUP, TRIPPED
 from tests.detection.evidence import Evidence

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.detection.bench import DEADLINE, Bench, Look
 from tests.detection.cell import SHOWS_WITHIN_S, Fault, Injection, Token, fault
 from tests.detection.gateway import ROUTES, SUMMARY

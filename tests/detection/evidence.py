@@ -19,7 +19,7 @@ from tests.detection.proofs import OF_A_PART, PROOFS
 from tests.detection.scenario import SCENARIOS, Play, Played, Scenario
 
 if TYPE_CHECKING:
-    from healthgate.state import State
+    from healthgate.claim.state import State
 
 SPECIFICATION = Path(__file__).with_name("rows.yaml")
 ROWS: dict[str, dict[str, list[str]]] = yaml.load(SPECIFICATION.read_text("utf-8"), yaml.CSafeLoader)

@@ -1,6 +1,6 @@
 """The fault of every check of the gateway."""
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.detection.cell import Cell, Token, cell, fault
 
 MISSED, WARNING, CRITICAL, UNKNOWN = State.MISSED, State.WARNING, State.CRITICAL, State.UNKNOWN

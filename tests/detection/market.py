@@ -1,6 +1,6 @@
 """The fault of every check of the market service."""
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.detection.cell import Cell, cell, fault
 from tests.detection.gateway import (
     FEED_STANDS_STILL,

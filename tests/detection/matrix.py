@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.detection import gateway, market, sse, wsmanager
 from tests.detection.bench import CATALOGUE, HEALS_WITHIN_S, Bench, Healing, Look
 from tests.detection.cell import ROLLUP, TRIPPED, Cell, Given, Injection, among

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import pairwise
 
-from healthgate import profile
-from healthgate.catalogue import Catalogue
-from healthgate.limit import Limit, Tier
-from healthgate.run import Run
-from healthgate.snapshot import Snapshot
-from healthgate.state import State
+from healthgate.claim.catalogue import Catalogue
+from healthgate.claim.limit import Limit, Tier
+from healthgate.claim.state import State
+from healthgate.environment import profile
+from healthgate.observe.snapshot import Snapshot
+from healthgate.run.run import Run
 from tests.detection.bench import CATALOGUE, ENVIRONMENT, ROOT, Look
 from tests.detection.cell import matches
 

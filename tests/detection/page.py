@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.detection.bench import CATALOGUE, ROOT
 from tests.detection.cell import PROFILE, ROLLUP
 from tests.detection.evidence import Evidence

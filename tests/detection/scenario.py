@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.detection.bench import CATALOGUE, Bench, Look
 from tests.detection.cell import ROLLUP, SHOWS_WITHIN_S, TRIPPED, Fault, Injection, among
 

@@ -1,6 +1,6 @@
 """The fault of every check of the SSE service."""
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.detection.cell import Cell, Fault, cell, fault
 
 WARNING, CRITICAL, UNKNOWN = State.WARNING, State.CRITICAL, State.UNKNOWN

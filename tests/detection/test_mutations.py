@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from healthgate.limit import below, percent, reaching
+from healthgate.claim.limit import below, percent, reaching
 from tests.detection.bench import CATALOGUE
 from tests.detection.cell import matches
 from tests.detection.evidence import Evidence

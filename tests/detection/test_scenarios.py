@@ -2,7 +2,7 @@
 
 import pytest
 
-from healthgate.state import State
+from healthgate.claim.state import State
 from tests.detection.evidence import Evidence
 from tests.detection.scenario import SCENARIOS, unknown_ids
 

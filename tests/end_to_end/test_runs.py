@@ -18,7 +18,7 @@ from tests.end_to_end.suite import ROOT, Outcome, Suite
 from tests.lab_process import RunningLab, wait_until
 
 SUMMARY = "/api/python-health"
-SCHEMA = json.loads((ROOT / "src/healthgate/report/results.schema.json").read_text())
+SCHEMA = json.loads((ROOT / "src/healthgate/tell/results.schema.json").read_text())
 WORKERS = pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two workers"])
 ONE_PROCESS = pytest.mark.parametrize(
     "options", [(), pytest.param(("-n", "2"), marks=pytest.mark.whole)], ids=["one process", "two workers"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from healthgate.probes import bounded
+from healthgate.wire import bounded
 from tests.engine.certificates import Certificate, made_for
 from tests.engine.project import WELL, Project
 from tests.engine.stream_server import Speaker

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from healthgate.history import History
-from healthgate.state import State
-from healthgate.tally import Tally
+from healthgate.claim.state import State
+from healthgate.claim.tally import Tally
+from healthgate.memory.history import History
 from tests.engine.project import Outcome, Project
 from tests.engine.target import Target
 from tests.engine.test_history import VERDICT

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from healthgate.canary import compare
-from healthgate.state import Floor, State
+from healthgate.claim.state import Floor, State
+from healthgate.judge.canary import compare
 from tests.engine.project import WELL, Outcome, Project
 from tests.engine.target import Target
 from tests.engine.test_history import VERDICT

@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from healthgate.facts import NoData
+from healthgate.claim.facts import NoData
+from healthgate.claim.source import Observation, Scene
+from healthgate.claim.system import Duration, System, Url
 from healthgate.probes.cloudwatch import CloudWatchMetric, Datum, MetricData, data_in, signed
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Observation, Scene
-from healthgate.system import Duration, System, Url
 from tests.engine.project import Project
 from tests.engine.target import Hostile, Peer
 

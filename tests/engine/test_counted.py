@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from healthgate import Exposition, Growth, NoData, System, Url, counter, get, together
-from healthgate import history as histories
-from healthgate.history import History
-from healthgate.source import AGAIN, Observation, Scene
-from healthgate.state import State
-from healthgate.tally import Tally, chosen, grown
+from healthgate.claim.source import AGAIN, Observation, Scene
+from healthgate.claim.state import State
+from healthgate.claim.tally import Tally, chosen, grown
+from healthgate.memory import history as histories
+from healthgate.memory.history import History
 from tests.engine.project import Outcome, Project
 from tests.engine.target import Target
 from tests.engine.test_exposition import CLASSIC, pages

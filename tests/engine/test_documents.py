@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from healthgate import Document, Documents, FilePath, NoData, Secret, System
+from healthgate.claim.source import Absent, Observation, Scene, Source
+from healthgate.observe.snapshot import Snapshot
 from healthgate.probes.documents import MASK, MOST_BYTES, MOST_DOCUMENTS, DocumentRequest
 from healthgate.secret import Redactor
-from healthgate.snapshot import Snapshot
-from healthgate.source import Absent, Observation, Scene, Source
 from tests.engine.project import Project
 from tests.engine.test_notation import bomb
 

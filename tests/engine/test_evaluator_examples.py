@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from healthgate.limit import Limit, Tier, Unit, in_time
-from healthgate.state import State
+from healthgate.claim.limit import Limit, Tier, Unit, in_time
+from healthgate.claim.state import State
 
 EXAMPLES = Path(__file__).with_name("evaluator_examples.yaml")
 ROWS: list[dict[str, Any]] = yaml.load(EXAMPLES.read_text(), yaml.CSafeLoader)

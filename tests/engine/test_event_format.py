@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from healthgate.facts import NoData
+from healthgate.claim.facts import NoData
 from healthgate.probes.event_format import LARGEST_EVENT, Comment, Event, Parser, TooLargeError
 
 Told = tuple[str, str, str, int | None] | str

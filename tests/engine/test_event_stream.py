@@ -15,15 +15,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from healthgate.facts import NoData
-from healthgate.observe import Observer, Task
+from healthgate.claim.facts import NoData
+from healthgate.claim.source import Observation, Scene
+from healthgate.claim.system import Duration, FilePath, IpAddress, System, Url
+from healthgate.observe.observer import Observer, Task
+from healthgate.observe.snapshot import Snapshot
 from healthgate.probes.event_format import Comment, Event
 from healthgate.probes.event_stream import Enough, EventStream, EventStreamRequest, Followed
 from healthgate.probes.http import HttpRequest, bearer
 from healthgate.secret import Redactor, Secret
-from healthgate.snapshot import Snapshot
-from healthgate.source import Observation, Scene
-from healthgate.system import Duration, FilePath, IpAddress, System, Url
 from tests.engine.certificates import Certificate
 from tests.engine.event_server import GRANTED, Announced, chunk
 from tests.engine.project import Project

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from healthgate import Exposition, Later, Measured, NoData, Page, System, Url, below, equals, fallen, growth
+from healthgate.claim.source import AGAIN, Observation, Scene
 from healthgate.probes import exposition
 from healthgate.probes.exposition import CLASSIC, OPENMETRICS, ExpositionRequest, page_of, parse
 from healthgate.secret import Redactor, Secret
-from healthgate.source import AGAIN, Observation, Scene
 from tests.engine.project import Project
 from tests.engine.target import Hostile, Peer, Target, then, told
 from tests.tools import needs, program

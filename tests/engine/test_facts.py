@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from healthgate.facts import Facts, NoData, iso_moment
+from healthgate.claim.facts import Facts, NoData, iso_moment
 
 BODY = Facts(
     {

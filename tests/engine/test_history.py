@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from healthgate import history as histories
-from healthgate.history import History, HistoryError
-from healthgate.past import Past
-from healthgate.state import Floor, State
-from healthgate.tally import Tally
-from healthgate.verdict import Verdict
+from healthgate.claim.state import Floor, State
+from healthgate.claim.tally import Tally
+from healthgate.judge.past import Past
+from healthgate.judge.verdict import Verdict
+from healthgate.memory import history as histories
+from healthgate.memory.history import History, HistoryError
 from tests.engine.project import Project
 from tests.engine.target import Target
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from healthgate.facts import NoData
+from healthgate.claim.facts import NoData
+from healthgate.claim.source import Observation
+from healthgate.claim.system import System, Url
 from healthgate.probes.http import Answer, HttpProbe, HttpRequest
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Observation
-from healthgate.system import System, Url
 from tests.engine.certificates import Certificate, made_for
 from tests.engine.target import Hostile, Peer, closed_port, then, told
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from healthgate.claim import Check, check, declared_on
-from healthgate.facts import NoData, Violated
-from healthgate.judge import Judge
-from healthgate.limit import Limit, Tier, above, below, equals, percent
-from healthgate.maintenance import Once
+from healthgate.claim.check import Check, check, declared_on
+from healthgate.claim.facts import NoData, Violated
+from healthgate.claim.limit import Limit, Tier, above, below, equals, percent
+from healthgate.claim.source import TIME_SCALE, FromProfile, Measured, Observation, Scene, Source, measure
+from healthgate.claim.state import Floor, State
+from healthgate.claim.system import System, Url
+from healthgate.environment.maintenance import Once
+from healthgate.environment.profile import Override, Profile
+from healthgate.judge.judge import Judge
 from healthgate.probes.http import get
-from healthgate.profile import Override, Profile
-from healthgate.source import TIME_SCALE, FromProfile, Measured, Observation, Scene, Source, measure
-from healthgate.state import Floor, State
-from healthgate.system import System, Url
 
 
 class Boiler(System):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from healthgate import launch
-from healthgate.launch import LaunchError, launched
+from healthgate.environment import launch
+from healthgate.environment.launch import LaunchError, launched
 from tests.engine.processes import is_gone, until_gone
 from tests.engine.project import Project
 from tests.engine.target import Target

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from healthgate.limit import (
+from healthgate.claim.limit import (
     Limit,
     Tier,
     Unit,
@@ -25,7 +25,7 @@ from healthgate.limit import (
     reaching,
     seconds,
 )
-from healthgate.state import State
+from healthgate.claim.state import State
 
 OK, MISSED, WARNING, CRITICAL, UNKNOWN, PENDING = (
     State.OK,

@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from healthgate.facts import NoData
-from healthgate.observe import Observer, Task
+from healthgate.claim.facts import NoData
+from healthgate.claim.source import Absent, Observation, Scene
+from healthgate.claim.system import Address, FilePattern, System
+from healthgate.observe.observer import Observer, Task
+from healthgate.observe.snapshot import Snapshot
 from healthgate.probes import files as files_probe
 from healthgate.probes.files import Files, FilesRequest, Listing
 from healthgate.probes.log import LogRequest
 from healthgate.probes.port import Port, PortRequest
 from healthgate.probes.token import Claims, ClaimsRequest, Token
 from healthgate.secret import Redactor, Secret
-from healthgate.snapshot import Snapshot
-from healthgate.source import Absent, Observation, Scene
-from healthgate.system import Address, FilePattern, System
 from tests.engine.target import Hostile, Peer, closed_port
 
 FOREVER = 20.0

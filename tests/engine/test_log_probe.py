@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 
-from healthgate.facts import NoData, iso_moment
+from healthgate.claim.facts import NoData, iso_moment
+from healthgate.claim.source import Observation, Scene
+from healthgate.claim.system import Duration, FilePattern, System
+from healthgate.observe.snapshot import Snapshot
 from healthgate.probes import log as probe
 from healthgate.probes.log import KEPT_LINES, Line, Log, LogLines, LogRequest, literal_of
 from healthgate.secret import Redactor, Secret
-from healthgate.snapshot import Snapshot
-from healthgate.source import Observation, Scene
-from healthgate.system import Duration, FilePattern, System
 
 FOREVER = 20.0
 """Seconds that no reading here may take, however loaded the machine."""

@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from healthgate.maintenance import KnownIssue, Once, Weekly, clock, concerns, issue_at, moment, window_at, zone
+from healthgate.environment.maintenance import (
+    KnownIssue,
+    Once,
+    Weekly,
+    clock,
+    concerns,
+    issue_at,
+    moment,
+    window_at,
+    zone,
+)
 from tests.engine.project import Project
 from tests.engine.target import Target
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from healthgate.probes.notation import DEEPEST, MOST_NODES, NestedError, from_json, from_yaml
+from healthgate.wire.notation import DEEPEST, MOST_NODES, NestedError, from_json, from_yaml
 
 FOREVER = 60.0
 

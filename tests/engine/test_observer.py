@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from healthgate.observe import CONNECTIONS_PER_HOST, Observer, Task
+from healthgate.claim.system import Url
+from healthgate.observe.observer import CONNECTIONS_PER_HOST, Observer, Task
 from healthgate.probes.http import HttpRequest
 from healthgate.secret import Redactor
-from healthgate.system import Url
 from tests.engine.target import Hostile, Peer, Target
 
 FOREVER = 20.0

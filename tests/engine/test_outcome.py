@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from healthgate.outcome import NAGIOS, exit_code, worst
-from healthgate.state import Floor, State
-from healthgate.verdict import Verdict
+from healthgate.claim.state import Floor, State
+from healthgate.judge.outcome import NAGIOS, exit_code, worst
+from healthgate.judge.verdict import Verdict
 
 
 def verdict(state: State, floor: Floor = Floor.OBJECTIVE, *roots: tuple[str, State]) -> Verdict:

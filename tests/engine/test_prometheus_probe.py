@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from healthgate import NoData, Prometheus, Secret, System, Url, prometheus_seconds
+from healthgate.claim.source import Absent, Probe, Scene, Source
 from healthgate.secret import Redactor
-from healthgate.source import Absent, Probe, Scene, Source
 from tests.engine.project import Project
 from tests.engine.prometheus_server import Server, running
 from tests.engine.target import Hostile, Peer, Target, closed_port, told

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from healthgate.facts import NoData
+from healthgate.claim.facts import NoData
+from healthgate.claim.source import Observation, Scene
+from healthgate.claim.system import Address, System
 from healthgate.probes import redis
 from healthgate.probes.redis import NodeAnswer, RedisNodes, RedisRequest, allowed
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Observation, Scene
-from healthgate.system import Address, System
 from tests.engine.redis_server import say, serving
 from tests.engine.target import Hostile, Peer, closed_port
 from tests.tools import needs

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from healthgate.history import History
-from healthgate.samples import by_check
-from healthgate.source import Observation
-from healthgate.state import State
-from healthgate.tally import Tally
-from healthgate.window import Sample
+from healthgate.claim.source import Observation
+from healthgate.claim.state import State
+from healthgate.claim.tally import Tally
+from healthgate.claim.window import Sample
+from healthgate.memory.history import History
+from healthgate.memory.prometheus import by_check
 from tests.engine.project import Outcome, Project
 from tests.engine.prometheus_server import Server, running
 from tests.engine.target import Target, closed_port

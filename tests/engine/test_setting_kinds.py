@@ -6,10 +6,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from healthgate.catalogue import Catalogue
-from healthgate.profile import ProfileError, read
-from healthgate.profile_schema import schema
-from healthgate.system import Date, FilePath, FilePattern, IpAddress, StreamUrl, System, convert, describe
+from healthgate.claim.catalogue import Catalogue
+from healthgate.claim.system import Date, FilePath, FilePattern, IpAddress, StreamUrl, System, convert, describe
+from healthgate.environment.profile import ProfileError, read
+from healthgate.environment.schema import schema
 
 
 class Boiler(System):

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from healthgate.facts import NoData
-from healthgate.observe import Observer, Task
+from healthgate.claim.facts import NoData
+from healthgate.claim.source import Observation, Scene
+from healthgate.claim.system import Duration, StreamUrl, System, Url
+from healthgate.observe.observer import Observer, Task
+from healthgate.observe.snapshot import Snapshot
 from healthgate.probes.http import HttpRequest
 from healthgate.probes.stream import Enough, Heard, Message, Stream, StreamRequest
 from healthgate.secret import Redactor, Secret
-from healthgate.snapshot import Snapshot
-from healthgate.source import Observation, Scene
-from healthgate.system import Duration, StreamUrl, System, Url
 from tests.engine.certificates import Certificate
 from tests.engine.stream_server import BINARY, PING, PONG, TEXT, Speaker, Upgraded, closing_frame, frame
 from tests.engine.target import Hostile, Peer, Target, closed_port, then, told

@@ -14,9 +14,9 @@ import pytest
 
 import healthgate
 from healthgate import Address, FilePath, Handshake, NoData, System, Tls, Url
-from healthgate.probes import certificate
+from healthgate.claim.source import Absent, Observation, Scene
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Absent, Observation, Scene
+from healthgate.wire import certificate
 from tests.engine.certificates import Authority, Certificate
 from tests.engine.project import Project
 from tests.engine.target import Hostile, Peer, closed_port

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from healthgate import above, at_least, below, over, percent, rising
-from healthgate.history import History
-from healthgate.limit import Tier, in_time
+from healthgate.claim.limit import Tier, in_time
+from healthgate.claim.state import State
+from healthgate.claim.window import Sample, followed, interval, lacking, reach, rose
+from healthgate.memory.history import History
 from healthgate.render.alerts import wait
-from healthgate.state import State
-from healthgate.window import Sample, followed, interval, lacking, reach, rose
 from tests.engine.project import Project
 from tests.engine.target import Target
 from tests.engine.test_history import VERDICT

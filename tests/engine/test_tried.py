@@ -3,7 +3,7 @@
 import pytest
 
 from healthgate import FromProfile, NoData, System, Url, Violated, get, measure, tried
-from healthgate.source import Absent, Observation, Scene
+from healthgate.claim.source import Absent, Observation, Scene
 
 
 class Boiler(System):

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from healthgate import Answer, Exposition, FilePath, IpAddress, NoData, System, Url, bearer, get, head
-from healthgate.observe import Observer, Task
-from healthgate.probes import bounded
+from healthgate.claim.source import Absent, Observation, Probe, Scene
+from healthgate.observe.observer import Observer, Task
 from healthgate.probes.http import STRAY, STRAY_WITHIN, HttpRequest
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Absent, Observation, Probe, Scene
+from healthgate.wire import bounded
 from tests.engine.certificates import Certificate, made_for
 from tests.engine.project import Project
 from tests.engine.target import Hostile, Peer, Target, then, told

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from healthgate import below, equals, exactly, lasting, over, percent
-from healthgate.history import History
-from healthgate.limit import Lasting, Tier, in_time
-from healthgate.state import State
-from healthgate.window import Held, Sample, held, missing
+from healthgate.claim.limit import Lasting, Tier, in_time
+from healthgate.claim.state import State
+from healthgate.claim.window import Held, Sample, held, missing
+from healthgate.memory.history import History
 from tests.engine.project import Project
 from tests.engine.target import Target
 from tests.engine.test_history import VERDICT

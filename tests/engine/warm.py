@@ -145,8 +145,8 @@ def _serve(address: str) -> None:
     import pytest  # noqa: F401
     from _pytest.config import default_plugins
 
-    import healthgate.probes.http  # every repository here has a boiler that is asked over HTTP
-    import healthgate.session  # noqa: F401
+    import healthgate.hooks.session
+    import healthgate.probes.http  # noqa: F401 - every repository here has a boiler that is asked over HTTP
 
     for plugin in set(default_plugins) - {"pytester"}:
         importlib.import_module(f"_pytest.{plugin}")

@@ -7,8 +7,8 @@ import cmarkgfm
 import pytest
 from cmarkgfm.cmark import Options
 
-from healthgate.report import github
-from healthgate.state import State
+from healthgate.claim.state import State
+from healthgate.tell import github
 from tests.engine.project import Project
 from tests.engine.target import Target
 from tests.outputs.actions_runner import Step

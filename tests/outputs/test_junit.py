@@ -117,7 +117,7 @@ def test_without_the_option_nothing_of_it_is_loaded(project: Project) -> None:
     project.write(
         "conftest.py",
         "import sys\n\ndef pytest_unconfigure():\n"
-        "    names = [n for n in sys.modules if n.startswith('healthgate.report.')]\n"
+        "    names = [n for n in sys.modules if n.startswith('healthgate.tell.')]\n"
         "    print('loaded', *sorted(n.rpartition('.')[2] for n in names))\n",
     )
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from healthgate import Limit, Tier
-from healthgate.report import metrics
-from healthgate.state import WORST_FIRST
+from healthgate.claim.state import WORST_FIRST
+from healthgate.tell import metrics
 from tests.engine.project import Project
 from tests.engine.target import Target
 from tests.outputs.conftest import ALONE_AND_WITH_WORKERS

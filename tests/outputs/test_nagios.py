@@ -26,10 +26,10 @@ from healthgate import (
     reaching,
     seconds,
 )
-from healthgate.limit import Unit, bare
-from healthgate.outcome import NAGIOS, code_of
-from healthgate.report import nagios
-from healthgate.state import Floor, State
+from healthgate.claim.limit import Unit, bare
+from healthgate.claim.state import Floor, State
+from healthgate.judge.outcome import NAGIOS, code_of
+from healthgate.tell import nagios
 from tests.engine.project import Outcome, Project
 from tests.engine.target import Target
 from tests.outputs.guideline import CODES, range_of, read

@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from healthgate.report import metrics, pushgateway
+from healthgate.tell import metrics, pushgateway
 from tests.outputs.exposition import series
 from tests.outputs.test_junit import FACTS
 from tests.outputs.world import Told

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from healthgate.probes import bounded
-from healthgate.report import pushgateway
+from healthgate.tell import pushgateway
+from healthgate.wire import bounded
 from tests.engine.project import Project
 from tests.engine.target import CUT_OFF, Hostile, Peer, Target, closed_port, then, told
 from tests.outputs.world import account, verdict

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from healthgate import Limit, below, percent
-from healthgate.maintenance import DAYS
-from healthgate.report.account import Account
-from healthgate.report.results import RunFacts
-from healthgate.state import Floor, State
-from healthgate.verdict import Verdict
+from healthgate.claim.state import Floor, State
+from healthgate.environment.maintenance import DAYS
+from healthgate.judge.verdict import Verdict
+from healthgate.tell.account import Account
+from healthgate.tell.results import RunFacts
 from tests.engine.project import Outcome, Project
 
 HOSTILE = (

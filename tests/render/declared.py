@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from healthgate.catalogue import Catalogue
-from healthgate.claim import Check
-from healthgate.limit import Limit, below, percent
+from healthgate.claim.catalogue import Catalogue
+from healthgate.claim.check import Check
+from healthgate.claim.limit import Limit, below, percent
+from healthgate.claim.system import System, Url
 from healthgate.probes.http import get
 from healthgate.render import alerts
-from healthgate.system import System, Url
 
 
 class Boiler(System):

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from healthgate.limit import below, percent
-from healthgate.report import metrics
-from healthgate.report.account import ALL, Account
-from healthgate.report.results import RunFacts
-from healthgate.state import Floor, State
-from healthgate.verdict import Verdict
+from healthgate.claim.limit import below, percent
+from healthgate.claim.state import Floor, State
+from healthgate.judge.verdict import Verdict
+from healthgate.tell import metrics
+from healthgate.tell.account import ALL, Account
+from healthgate.tell.results import RunFacts
 
 NOTHING = {"cause": "", "action": "", "runbook": "", "change": "", "where": ""}
 

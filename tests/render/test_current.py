@@ -132,7 +132,7 @@ def test_a_run_of_the_checks_loads_nothing_of_this():
     import sys
 
     program = (
-        "import sys, healthgate.session, healthgate.__main__; "
+        "import sys, healthgate.hooks.session, healthgate.__main__; "
         "print(*[name for name in sys.modules if 'grafana' in name or '.render' in name])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from healthgate.limit import Limit, Tier, above, bare, below, exactly, none, percent, reaching
+from healthgate.claim.limit import Limit, Tier, above, bare, below, exactly, none, percent, reaching
+from healthgate.claim.state import State
 from healthgate.render import dashboard, promql
-from healthgate.state import State
 from tests.checks.world import CATALOGUE, ROOT
 from tests.render.declared import catalogue, check
 

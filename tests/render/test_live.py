@@ -4,9 +4,9 @@ import re
 import time
 from dataclasses import replace
 
-from healthgate.limit import at_least, below, percent, reaching
+from healthgate.claim.limit import at_least, below, percent, reaching
+from healthgate.claim.state import State
 from healthgate.render import promql
-from healthgate.state import State
 from tests.checks.world import CATALOGUE, ROOT, World
 from tests.render import published
 from tests.render.declared import catalogue, check, rules_of

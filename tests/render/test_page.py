@@ -2,8 +2,8 @@
 
 import re
 
+from healthgate.claim.limit import equals
 from healthgate.duration import spoken
-from healthgate.limit import equals
 from healthgate.render import page
 from tests.checks.world import CATALOGUE, ROOT
 from tests.render.declared import catalogue, check

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from healthgate.limit import (
+from healthgate.claim.limit import (
     COMPARE,
     Limit,
     Tier,
@@ -25,9 +25,9 @@ from healthgate.limit import (
     reaching,
     rising,
 )
+from healthgate.claim.state import State
 from healthgate.render import alert_tests, alerts, promql
-from healthgate.report.metrics import CODES
-from healthgate.state import State
+from healthgate.tell.metrics import CODES
 from tests.checks.test_catalogue import ROWS, STATES
 from tests.checks.world import CATALOGUE, ROOT
 from tests.engine.test_evaluator_examples import ROWS as CLAIMS

@@ -14,7 +14,8 @@ import pytest
 import yaml
 from croniter import croniter
 
-from healthgate import duration, outcome
+from healthgate import duration
+from healthgate.judge import outcome
 from tests.tools import needs
 from tests.workflows.declarative import OutlineError, mistakes, outline
 from tests.workflows.published import ACTION, PAGE, ROOT, WORKFLOWS, by_schema, read, snippet, snippets, steps

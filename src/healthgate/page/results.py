@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from healthgate.claim.state import WORST_FIRST
 from healthgate.page import NotRenderedError
 from healthgate.printable import printable
-from healthgate.state import WORST_FIRST
 
 RUN = "healthgate-run.json"
 """What the run says of itself beside its results."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
-from healthgate.facts import NoData, iso_moment
+from healthgate.claim.facts import NoData, iso_moment
+from healthgate.claim.source import Observation, Probe, Request, Scene
+from healthgate.claim.system import System
 from healthgate.printable import printable
 from healthgate.probes.http import Answer, HttpRequest
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Observation, Probe, Request, Scene
-from healthgate.system import System
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -169,7 +169,7 @@ class CloudWatchRequest(HttpRequest):
     @property
     def netloc(self) -> str:
         """Host and port as the Host header tells them."""
-        from healthgate.probes import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.wire import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
 
         scheme, _, rest = self.host.partition("://")
         usual = 443 if scheme == "https" else 80

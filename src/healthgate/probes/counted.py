@@ -6,12 +6,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from healthgate import duration, tally
-from healthgate.facts import NoData
+from healthgate import duration
+from healthgate.claim import tally
+from healthgate.claim.facts import NoData
+from healthgate.claim.source import Counter, Field, Later, LookBack, Measured, Observation, Probe, Scene, Source
+from healthgate.claim.system import System
+from healthgate.claim.tally import Growth, Tally
 from healthgate.probes.http import Answer, Exchange
-from healthgate.source import Counter, Field, Later, LookBack, Measured, Observation, Probe, Scene, Source
-from healthgate.system import System
-from healthgate.tally import Growth, Tally
 
 
 class Counted(Source):

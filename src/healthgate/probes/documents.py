@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from healthgate.claim.facts import Facts, NoData
+from healthgate.claim.source import Field, Measured, Observation, Probe, Request, Scene, Source
+from healthgate.claim.system import FilePath, System
 from healthgate.duration import spoken
-from healthgate.facts import Facts, NoData
 from healthgate.printable import printable
-from healthgate.probes.notation import NestedError, from_json, from_yaml
-from healthgate.probes.whole import NotRegularError, contents, unreadable
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Field, Measured, Observation, Probe, Request, Scene, Source
-from healthgate.system import FilePath, System
+from healthgate.wire.notation import NestedError, from_json, from_yaml
+from healthgate.wire.whole import NotRegularError, contents, unreadable
 
 MOST_BYTES = 2_000_000
 """Bytes a document may have."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from healthgate.facts import Facts, NoData
+from healthgate.claim.facts import Facts, NoData
 
 LARGEST_EVENT = 1_000_000
 """Bytes one event may have, and any line of it, and any comment."""

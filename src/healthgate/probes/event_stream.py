@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from healthgate.facts import NoData
+from healthgate.claim.facts import NoData
+from healthgate.claim.source import Derived, Observation, Probe, Request, Scene, Source
+from healthgate.claim.system import System, Url
 from healthgate.printable import printable
 from healthgate.probes.event_format import Comment, Event, Parser, TooLargeError
 from healthgate.probes.http import HEADERS_BUDGET, Credential, Exchange, media_type
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Derived, Observation, Probe, Request, Scene, Source
-from healthgate.system import System, Url
 from healthgate.version import __version__
 
 STEPS = ("resolve", "connect", "answer", "event")
@@ -410,7 +410,7 @@ class _Following:
 
     def open(self, began: float) -> None:
         """Take the steps to an open stream one by one; the error of the first that fails is raised."""
-        from healthgate.probes import bounded, connection  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.wire import bounded, connection  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
 
         ends = began + self.request.open_within
         began = time.monotonic()  # importing the library is no step of the server's
@@ -431,7 +431,7 @@ class _Following:
         """Listen until it is enough; whatever ends it, what was heard stays."""
         import http.client  # noqa: PLC0415
 
-        from healthgate.probes import bounded  # noqa: PLC0415
+        from healthgate.wire import bounded  # noqa: PLC0415
 
         self.opened, self.opened_at = time.monotonic(), time.time()
         self.sock.ends = self.opened + self.seconds
@@ -507,7 +507,7 @@ class _Following:
 
     def explain(self, problem: Exception) -> tuple[str, str]:
         """Return one word and one phrase for why there was no open stream."""
-        from healthgate.probes import bounded, connection  # noqa: PLC0415
+        from healthgate.wire import bounded, connection  # noqa: PLC0415
 
         if isinstance(problem, BrokenProbeError):
             return "broken", str(problem)

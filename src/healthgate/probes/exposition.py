@@ -14,16 +14,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from healthgate import tally
+from healthgate.claim import tally
+from healthgate.claim.facts import NoData
+from healthgate.claim.source import Later, Measured, Observation, Probe, Request, Scene, Source
+from healthgate.claim.system import System
+from healthgate.claim.tally import KEPT_FOR, SKEW, Growth, Tally
 from healthgate.duration import spoken
-from healthgate.facts import NoData
 from healthgate.printable import printable
 from healthgate.probes.counted import GrownOver, RateOver
 from healthgate.probes.http import Answer, Exchange, HttpRequest, media_type
 from healthgate.secret import Redactor
-from healthgate.source import Later, Measured, Observation, Probe, Request, Scene, Source
-from healthgate.system import System
-from healthgate.tally import KEPT_FOR, SKEW, Growth, Tally
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from healthgate.facts import NoData
+from healthgate.claim.facts import NoData
+from healthgate.claim.source import Observation, Probe, Request, Scene
+from healthgate.claim.system import FilePattern, System
 from healthgate.probes.log import files_of
-from healthgate.probes.whole import unreadable
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Observation, Probe, Request, Scene
-from healthgate.system import FilePattern, System
+from healthgate.wire.whole import unreadable
 
 
 class Files(Probe):

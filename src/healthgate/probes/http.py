@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from healthgate.facts import Facts, NoData
+from healthgate.claim.facts import Facts, NoData
+from healthgate.claim.source import Derived, Field, Later, Observation, Probe, Request, Scene, Source
+from healthgate.claim.system import System, Url
 from healthgate.printable import printable
-from healthgate.probes.notation import DEEPEST, NestedError, from_json
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Derived, Field, Later, Observation, Probe, Request, Scene, Source
-from healthgate.system import System, Url
 from healthgate.version import __version__
+from healthgate.wire.notation import DEEPEST, NestedError, from_json
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -358,7 +358,7 @@ class HttpRequest:
         return max(0.001, self.deadline - (time.monotonic() - began))
 
     def _open(self, began: float) -> Any:
-        from healthgate.probes import bounded, connection  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.wire import bounded, connection  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
 
         budget = self.body_limit + HEADERS_BUDGET
         if self.url.startswith("https://"):
@@ -369,7 +369,7 @@ class HttpRequest:
         return opened
 
     def _exchange(self, connection: Any, redactor: Redactor, began: float) -> tuple[dict[str, Any], int]:
-        from healthgate.probes.connection import answered, body  # noqa: PLC0415
+        from healthgate.wire.connection import answered, body  # noqa: PLC0415
 
         request_id = secrets.token_hex(8)
         headers = {
@@ -457,8 +457,8 @@ def _close(connection: Any) -> None:
 
 
 def _explain(problem: BaseException, request: HttpRequest, received: int, redactor: Redactor) -> tuple[str, str]:
-    from healthgate.probes.bounded import OversizedError  # noqa: PLC0415
-    from healthgate.probes.connection import explain  # noqa: PLC0415
+    from healthgate.wire.bounded import OversizedError  # noqa: PLC0415
+    from healthgate.wire.connection import explain  # noqa: PLC0415
 
     if isinstance(problem, OversizedError):
         return "oversized", f"the answer is larger than {request.body_limit} bytes"

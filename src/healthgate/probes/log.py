@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from healthgate.claim.facts import NoData, iso_moment
+from healthgate.claim.source import Observation, Probe, Request, Scene
+from healthgate.claim.system import FilePattern, System
 from healthgate.duration import spoken
-from healthgate.facts import NoData, iso_moment
 from healthgate.printable import printable
-from healthgate.probes.whole import unreadable
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Observation, Probe, Request, Scene
-from healthgate.system import FilePattern, System
+from healthgate.wire.whole import unreadable
 
 MOST_BYTES = 64_000_000
 """Bytes read of all files of one log together."""

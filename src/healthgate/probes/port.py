@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from healthgate.claim.source import Observation, Probe, Request, Scene
+from healthgate.claim.system import Address, System
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Observation, Probe, Request, Scene
-from healthgate.system import Address, System
 
 
 class Port(Probe):
@@ -61,7 +61,7 @@ class PortRequest:
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Connect and close."""
-        from healthgate.probes import bounded  # noqa: PLC0415
+        from healthgate.wire import bounded  # noqa: PLC0415
 
         began = time.monotonic()
         status, error, opened = "answered", None, 0

@@ -13,13 +13,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from healthgate.claim.facts import Facts, NoData, iso_moment
+from healthgate.claim.source import Observation, Probe, Request, Scene, Source
+from healthgate.claim.system import System
 from healthgate.duration import seconds, spoken
-from healthgate.facts import Facts, NoData, iso_moment
 from healthgate.printable import printable
 from healthgate.probes.exposition import Exposition, ExpositionRequest, Page
 from healthgate.probes.http import Answer, HttpRequest
-from healthgate.source import Observation, Probe, Request, Scene, Source
-from healthgate.system import System
 
 if TYPE_CHECKING:
     from healthgate.secret import Secret

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, cast
 
-from healthgate.facts import NoData
+from healthgate.claim.facts import NoData
+from healthgate.claim.source import Observation, Probe, Request, Scene
+from healthgate.claim.system import Address, System
 from healthgate.printable import printable
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Observation, Probe, Request, Scene
-from healthgate.system import Address, System
 
 READ_ONLY = frozenset({"PING", "CLUSTER INFO", "SCAN", "HGETALL", "GET"})
 """Every command a check may send. There is no way to send any other."""
@@ -166,7 +166,7 @@ class RedisRequest:
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Ask the node; the connection is closed in every case."""
-        from healthgate.probes import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.wire import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
 
         began = time.monotonic()
         facts: dict[str, Any] = {}
@@ -226,7 +226,7 @@ class RedisRequest:
         return {"hashes": hashes, "others": others}
 
     def _explain(self, problem: BaseException, received: int, redactor: Redactor) -> tuple[str, str]:
-        from healthgate.probes import bounded  # noqa: PLC0415
+        from healthgate.wire import bounded  # noqa: PLC0415
 
         exceptions = _library().exceptions
         if received > self.budget:

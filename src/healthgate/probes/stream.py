@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from healthgate.facts import Facts, NoData
+from healthgate.claim.facts import Facts, NoData
+from healthgate.claim.source import Derived, Observation, Probe, Request, Scene, Source
+from healthgate.claim.system import StreamUrl, System
 from healthgate.printable import printable
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Derived, Observation, Probe, Request, Scene, Source
-from healthgate.system import StreamUrl, System
 from healthgate.version import __version__
 
 STEPS = ("resolve", "connect", "upgrade", "ping")
@@ -281,7 +281,7 @@ class _Listening:
         from websockets.client import ClientProtocol  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
         from websockets.uri import parse_uri  # noqa: PLC0415
 
-        from healthgate.probes import bounded  # noqa: PLC0415
+        from healthgate.wire import bounded  # noqa: PLC0415
 
         ends = began + self.request.open_within
         scheme, _, rest = self.request.url.partition("://")
@@ -308,7 +308,7 @@ class _Listening:
 
     def listen(self) -> None:
         """Listen until it is enough; whatever ends it, what was heard stays."""
-        from healthgate.probes import bounded  # noqa: PLC0415
+        from healthgate.wire import bounded  # noqa: PLC0415
 
         self.opened = last = self.pinged = time.monotonic()
         if self.protocol.state.name == "OPEN":  # it may have been closed in the same packet that opened it
@@ -397,7 +397,7 @@ class _Listening:
         """Return one word and one phrase for why there was no open stream."""
         from websockets.exceptions import InvalidHandshake, InvalidStatus  # noqa: PLC0415
 
-        from healthgate.probes import bounded  # noqa: PLC0415
+        from healthgate.wire import bounded  # noqa: PLC0415
 
         if isinstance(problem, BrokenProbeError):
             return "broken", str(problem)

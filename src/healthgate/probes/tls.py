@@ -11,11 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from healthgate.facts import NoData
+from healthgate.claim.facts import NoData
+from healthgate.claim.source import Derived, Observation, Probe, Request, Scene, Source
+from healthgate.claim.system import System
 from healthgate.printable import printable
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Derived, Observation, Probe, Request, Scene, Source
-from healthgate.system import System
 
 if TYPE_CHECKING:
     import ssl
@@ -184,7 +184,7 @@ class TlsRequest:
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Shake hands, once or more often, and hang up."""
-        from healthgate.probes import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.wire import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
 
         began = time.monotonic()
         looking = _Looking(self, began + self.deadline)
@@ -221,7 +221,7 @@ class _Looking:
 
     def facts(self) -> dict[str, Any]:
         """Return what the handshakes showed; the error of the first that failed for good is raised."""
-        from healthgate.probes import bounded, certificate  # noqa: PLC0415
+        from healthgate.wire import bounded, certificate  # noqa: PLC0415
 
         scheme, _, rest = self.request.url.rpartition("://")
         if scheme not in {"", "https", "wss"}:
@@ -270,7 +270,7 @@ class _Looking:
         """Return what one handshake shows; PlainError where what answers is no TLS."""
         import ssl  # noqa: PLC0415
 
-        from healthgate.probes import bounded  # noqa: PLC0415
+        from healthgate.wire import bounded  # noqa: PLC0415
 
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(incoming, outgoing, server_hostname=host.removesuffix("."))
@@ -308,7 +308,7 @@ def verifying_context(trust: str) -> "ssl.SSLContext":
     """Return what verifies certificates as every client does, but not names."""
     import ssl  # noqa: PLC0415
 
-    from healthgate.probes import bounded  # noqa: PLC0415
+    from healthgate.wire import bounded  # noqa: PLC0415
 
     context = ssl.create_default_context(cadata=bounded.certificates(trust) if trust else None)
     context.check_hostname = False
@@ -320,7 +320,7 @@ def older_context(trust: str) -> "ssl.SSLContext":
     """Return what verifies certificates, but not names, and speaks protocols that are given up as well."""
     import ssl  # noqa: PLC0415
 
-    from healthgate.probes import bounded  # noqa: PLC0415
+    from healthgate.wire import bounded  # noqa: PLC0415
 
     context = ssl.create_default_context(cadata=bounded.certificates(trust) if trust else None)
     context.check_hostname = False

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from healthgate.facts import Facts, NoData
+from healthgate.claim.facts import Facts, NoData
+from healthgate.claim.source import Observation, Probe, Request, Scene
+from healthgate.claim.system import System
 from healthgate.secret import Redactor, Secret
-from healthgate.source import Observation, Probe, Request, Scene
-from healthgate.system import System
 
 
 class Claims(Probe):

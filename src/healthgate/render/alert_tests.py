@@ -12,15 +12,15 @@ from pathlib import Path
 
 import yaml
 
-from healthgate.catalogue import Catalogue
-from healthgate.claim import Check
-from healthgate.limit import Limit, in_time
+from healthgate.claim.catalogue import Catalogue
+from healthgate.claim.check import Check
+from healthgate.claim.limit import Limit, in_time
+from healthgate.claim.state import State
 from healthgate.printable import printable
 from healthgate.render import promql
 from healthgate.render.alerts import wait
 from healthgate.render.promql import MAINTENANCE, READING, STATE, quoted
-from healthgate.report.metrics import CODES
-from healthgate.state import State
+from healthgate.tell.metrics import CODES
 
 STEP = 86_400.0
 """Seconds between two evaluations: as few as there may be, up to the longest time an alert waits."""

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from healthgate.catalogue import Catalogue
-from healthgate.claim import Check
-from healthgate.limit import Limit, Tier
+from healthgate.claim.catalogue import Catalogue
+from healthgate.claim.check import Check
+from healthgate.claim.limit import Limit, Tier
+from healthgate.claim.state import State
 from healthgate.printable import printable
 from healthgate.render import promql
 from healthgate.render.promql import LAST_RUN, MAINTENANCE, READING, STATE, quoted, selector
-from healthgate.report.metrics import CODES
-from healthgate.state import State
+from healthgate.tell.metrics import CODES
 
 RUNS = "healthgate"
 """The `system` of the alerts about the runs themselves; their group has a name that no system can have."""

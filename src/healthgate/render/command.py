@@ -8,14 +8,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from healthgate import catalogue as catalogues
-from healthgate import profile
-from healthgate.catalogue import Catalogue
+from healthgate.claim import catalogue as catalogues
+from healthgate.claim.catalogue import Catalogue
+from healthgate.environment import profile
+from healthgate.observe.snapshot import write_whole
 from healthgate.render import alert_tests, alerts, page
-from healthgate.snapshot import write_whole
 
 if TYPE_CHECKING:
-    from healthgate.limit import Limit
+    from healthgate.claim.limit import Limit
 
 OUTDATED, USAGE, UNWRITTEN = 1, 4, 13
 """Exit codes: what is written is not what the checks say; nothing could be rendered; it could not be written."""

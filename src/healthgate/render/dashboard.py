@@ -15,15 +15,15 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common as choices
 from grafana_foundation_sdk.models import dashboard as models
 
-from healthgate.catalogue import Catalogue
-from healthgate.claim import Check
+from healthgate.claim.catalogue import Catalogue
+from healthgate.claim.check import Check
+from healthgate.claim.limit import Limit, Tier, Unit, in_time
+from healthgate.claim.state import WORST_FIRST, State
 from healthgate.duration import spoken
-from healthgate.limit import Limit, Tier, Unit, in_time
 from healthgate.printable import printable
 from healthgate.render import promql
 from healthgate.render.promql import LAST_RUN, LIMIT, READING, STATE, selector
-from healthgate.report.metrics import CODES
-from healthgate.state import WORST_FIRST, State
+from healthgate.tell.metrics import CODES
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.builder import Builder

@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import get_origin
 
-from healthgate.catalogue import Catalogue
-from healthgate.claim import Check
+from healthgate.claim.catalogue import Catalogue
+from healthgate.claim.check import Check
+from healthgate.claim.source import Absent
+from healthgate.claim.system import System, settings_of
 from healthgate.duration import spoken
 from healthgate.printable import printable
 from healthgate.render.alerts import SEVERITIES
-from healthgate.source import Absent
-from healthgate.system import System, settings_of
 
 COLUMNS = ("check", "claim", "healthy", "severity", "every", "reads", "runbook")
 LONGEST = 2000

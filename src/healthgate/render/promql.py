@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from healthgate.limit import Limit, Tier
+from healthgate.claim.limit import Limit, Tier
 
 READING = "healthgate_reading"
 STATE = "healthgate_state"

@@ -1,0 +1,1 @@
+"""What is claimed, and nothing else: limits, windows, facts, sources, checks."""

@@ -1,0 +1,103 @@
+"""All systems and checks there are, read from the checks folder. Opens no connection."""
+
+import inspect
+import sys
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+
+from healthgate.claim.check import Check, declared_on
+from healthgate.claim.system import System, settings_of
+
+TAKEN = frozenset({"name", "time_scale"})
+"""What every system has without being told it as a setting."""
+
+
+class CatalogueError(Exception):
+    """The checks folder contradicts itself; the text says where."""
+
+
+@dataclass
+class Catalogue:
+    """Systems by name and checks by id."""
+
+    systems: dict[str, type[System]] = field(default_factory=dict)
+    checks: dict[str, Check] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> set[str]:
+        """The ids without parameters."""
+        return {check.row for check in self.checks.values()}
+
+
+def load(folder: Path, root: Path) -> Catalogue:
+    """Import every package and `test_*.py` below `folder` and return what they declare.
+
+    `root` is the folder their module names are relative to. CatalogueError names a duplicate id, a claim of
+    an undeclared system, a requirement on a check there is not, or a setting whose name is taken.
+    """
+    if not folder.is_dir():
+        words = f"there is no folder {folder} with checks; the ini option healthgate_checks names it"
+        if root != Path.cwd():
+            words += f". pytest took {root} for the project: start it in the project's folder, and write --env=PATH"
+        raise CatalogueError(words)
+    catalogue = Catalogue()
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    for path in sorted(folder.rglob("*.py")):
+        if path.name != "__init__.py" and not path.name.startswith("test_"):
+            continue
+        module = import_module(_module_name(path, root))
+        for value in list(vars(module).values()):
+            if inspect.isclass(value) and issubclass(value, System) and value is not System:
+                known = catalogue.systems.setdefault(value.name, value)
+                if known is not value:
+                    raise CatalogueError(f"{path}: there are two systems named {value.name}")
+                for taken in TAKEN & settings_of(value).keys():
+                    raise CatalogueError(
+                        f"{path}: {value.__name__} declares {taken} as a setting, but every system has one already"
+                        " that no environment gives; call the setting otherwise"
+                    )
+            elif inspect.isfunction(value) and value.__module__ == module.__name__:
+                for check in declared_on(value):
+                    _add(catalogue, check)
+    for check in catalogue.checks.values():
+        if check.system not in catalogue.systems:
+            raise CatalogueError(
+                f"{check.file}:{check.line}: {check.id} is about {check.system}, which is no declared system"
+            )
+        for required in check.requires:
+            if required not in catalogue.checks:
+                raise CatalogueError(f"{check.file}:{check.line}: {check.id} requires {required}, which is no check")
+        for part in check.sums_up:
+            alone = replace(check, sums_up=(part,))
+            if not any(alone.covers(name) for name in catalogue.checks):
+                raise CatalogueError(f"{check.file}:{check.line}: {check.id} sums up {part}, which begins no check")
+    _refuse_circles(catalogue)
+    return catalogue
+
+
+def _refuse_circles(catalogue: Catalogue) -> None:
+    for check in catalogue.checks.values():
+        reached: dict[str, str] = {}  # check -> the one that requires it
+        todo = [check.id]
+        while todo:
+            name = todo.pop()
+            for required in catalogue.checks[name].requires:
+                if required == check.id:
+                    raise CatalogueError(f"{check.file}:{check.line}: {check.id} requires itself, by way of {name}")
+                if required not in reached:
+                    reached[required] = name
+                    todo.append(required)
+
+
+def _add(catalogue: Catalogue, check: Check) -> None:
+    other = catalogue.checks.setdefault(check.id, check)
+    if other is not check:
+        raise CatalogueError(f"{check.file}:{check.line}: {check.id} is already declared at {other.file}:{other.line}")
+
+
+def _module_name(path: Path, root: Path) -> str:
+    relative = path.relative_to(root).with_suffix("")
+    parts = relative.parts[:-1] if relative.name == "__init__" else relative.parts
+    return ".".join(parts)

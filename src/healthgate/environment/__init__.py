@@ -1,0 +1,1 @@
+"""Where checks run: profiles, their maintenance, what they start."""

@@ -1,0 +1,135 @@
+"""The JSON Schema of environment profiles, for editors: what they may complete and underline."""
+
+from typing import Any, get_args, get_origin
+
+from healthgate.claim.catalogue import Catalogue
+from healthgate.claim.state import Floor
+from healthgate.claim.system import Date, Duration, System, Url, describe, settings_of
+from healthgate.environment.maintenance import DAYS
+from healthgate.environment.profile import ABSENT, TIERS
+from healthgate.memory.prometheus import Samples
+
+VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
+PLAIN = {bool: "boolean", int: "integer", float: "number"}
+
+
+def schema(catalogue: Catalogue) -> dict[str, Any]:
+    """Return the schema of a profile for the systems and checks of `catalogue`."""
+    tiers: dict[str, Any] = {tier: {"type": "number"} for tier in TIERS}
+    override = {
+        "type": "object",
+        "properties": tiers | {"because": {"type": "string", "minLength": 1}},
+        "required": ["because"],
+        "minProperties": 2,
+        "additionalProperties": False,
+    }
+    ids = sorted(catalogue.rows | set(catalogue.checks))
+    named = {"type": "array", "minItems": 1, "items": {"enum": sorted({*ids, *catalogue.systems})}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "healthgate environment profile",
+        "type": "object",
+        "additionalProperties": False,
+        "required": sorted(catalogue.systems),
+        "properties": {
+            "description": {"type": "string"},
+            "launch": {"type": "string", "description": "starts the target; prints one JSON object of variables"},
+            "time_scale": {
+                "type": "number",
+                "minimum": 1,
+                "description": "seconds of production that pass in one second here",
+            },
+            Samples.name: _system(Samples),
+            "fail_on": {"enum": [floor.value for floor in Floor]},
+            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "thresholds": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {check_id: {"$ref": "#/$defs/override"} for check_id in ids},
+            },
+            "maintenance": {"type": "array", "items": {"$ref": "#/$defs/window"}},
+            "known_issues": {"type": "array", "items": {"$ref": "#/$defs/known_issue"}},
+            **{name: _system(system) for name, system in sorted(catalogue.systems.items())},
+        },
+        "$defs": {"override": override, "window": _window(named), "known_issue": _known_issue(named)},
+    }
+
+
+def _window(named: dict[str, Any]) -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1}
+    clock = {"type": "string", "pattern": r"^\d{1,2}:\d{2}$"}
+    both = {"because": text, "checks": named}
+    required = ["from", "until", "because"]
+    return {
+        "description": "failing checks do not fail the run and alert nobody; no checks named means all",
+        "oneOf": [
+            {
+                "type": "object",
+                "description": "once: moments with their offsets",
+                "additionalProperties": False,
+                "required": required,
+                "properties": {"from": text, "until": text, **both},
+                "not": {"anyOf": [{"required": ["days"]}, {"required": ["zone"]}]},
+            },
+            {
+                "type": "object",
+                "description": "every week: times of day",
+                "additionalProperties": False,
+                "required": required,
+                "anyOf": [{"required": ["days"]}, {"required": ["zone"]}],
+                "properties": {
+                    "from": clock,
+                    "until": clock,
+                    "days": {"type": "array", "minItems": 1, "items": {"enum": list(DAYS)}},
+                    "zone": {"type": "string", "description": "as in Europe/Berlin; UTC if left out"},
+                    **both,
+                },
+            },
+        ],
+    }
+
+
+def _known_issue(named: dict[str, Any]) -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1}
+    return {
+        "type": "object",
+        "description": "what is known to fail: it stays red, and is told with its issue",
+        "additionalProperties": False,
+        "required": ["checks", "issue", "because", "until"],
+        "properties": {
+            "checks": named,
+            "issue": text,
+            "because": text,
+            "until": {"type": "string", "description": describe(Date)},
+            "link": {"type": "string", "description": describe(Url)},
+        },
+    }
+
+
+def _system(system: type[System]) -> dict[str, Any]:
+    settings = settings_of(system)
+    return {
+        "description": (system.__doc__ or "").partition("\n")[0],
+        "oneOf": [
+            {"const": ABSENT},
+            {
+                "type": "object",
+                "additionalProperties": False,
+                "required": [name for name, setting in settings.items() if setting.required],
+                "properties": {name: _setting(setting.kind) for name, setting in settings.items()},
+            },
+        ],
+    }
+
+
+def _setting(kind: Any) -> dict[str, Any]:
+    if get_origin(kind) is list:
+        return {"type": "array", "minItems": 1, "items": _setting(get_args(kind)[0])}
+    if get_origin(kind) is dict:
+        return {"type": "object", "minProperties": 1, "additionalProperties": _setting(get_args(kind)[1])}
+    if kind in PLAIN:
+        return {"description": describe(kind), "oneOf": [{"type": PLAIN[kind]}, VARIABLE]}
+    found: dict[str, Any] = {"type": "string", "description": describe(kind)}
+    if kind is Duration:
+        found["pattern"] = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)\s*$|\$\{"
+    return found

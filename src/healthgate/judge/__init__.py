@@ -1,0 +1,1 @@
+"""Facts and limits in, verdicts out."""

@@ -1,0 +1,41 @@
+"""What runs before this one found of one check in one environment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from healthgate.claim.state import State
+from healthgate.claim.tally import Tally
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at one check: when (seconds since 1970), what state, and the value where it was a number."""
+
+    at: float
+    state: State
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Past:
+    """What was known of one check in one environment before this run; `looks` has the oldest first."""
+
+    looks: tuple[Look, ...] = ()
+    state: State | None = None
+    since: float | None = None
+
+    def since_when(self, state: State, at: float) -> float:
+        """Return since when the check is in `state`, which it was seen in at `at`."""
+        return self.since if self.since is not None and self.state is state else at
+
+
+class Counters(Protocol):
+    """Where counters are kept as earlier runs saw them."""
+
+    def tallies(self, environment: str, back: Mapping[str, float]) -> Mapping[str, Sequence[Tally]]:
+        """Return the looks at counters, by what names them, as many seconds back as `back` says, the oldest first.
+
+        What cannot be read is not there: whoever writes next will tell why.
+        """
+        ...

@@ -1,0 +1,443 @@
+"""What runs before this one found: one SQLite file that any number of runs may read and write at the same time.
+
+It holds no text from a server: ids, states, numbers and times, and counters under the names that checks give them.
+What is wrong with the file never costs a verdict: a file that is no history is set aside under another name and a new
+one is begun, and both are said.
+"""
+
+import math
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+from healthgate.claim.state import State
+from healthgate.claim.tally import JUMP, Tally
+from healthgate.judge.past import Look, Past
+from healthgate.judge.verdict import Verdict
+
+SCHEMA = 1
+
+KEPT = 2000
+"""Looks at one check in one environment that are kept, the newest."""
+
+SPARE = 200
+"""Looks above those that may gather before the oldest are taken out."""
+
+LARGEST = 100_000_000
+"""Bytes the file may have. Where what is kept would come near, all that has most is kept for a shorter time."""
+
+FULL = 0.9
+"""Share of that from which on less is kept: what one run adds fits into the rest."""
+
+LARGEST_JOURNAL = 8_000_000
+"""Bytes that are left in the file beside it (-wal) once its content has been taken over."""
+
+FORGOTTEN = 90 * 86400.0
+"""Seconds after which a check that no run has seen is forgotten with all its looks."""
+
+WAIT = 10.0
+"""Seconds to wait for other runs that are writing."""
+
+SHOWN = 30
+"""Looks that are drawn or listed."""
+
+STATES = tuple(State)
+"""States by the number they are kept as: only ever appended to."""
+
+BY_NUMBER: Mapping[object, State] = dict(enumerate(STATES))
+
+TABLES = (
+    """
+    CREATE TABLE series (
+        number INTEGER PRIMARY KEY, environment TEXT NOT NULL, "check" TEXT NOT NULL,
+        state INTEGER NOT NULL, since REAL NOT NULL, seen REAL NOT NULL, looks INTEGER NOT NULL,
+        UNIQUE (environment, "check")
+    )
+    """,
+    """
+    CREATE TABLE look (
+        series INTEGER NOT NULL REFERENCES series (number) ON DELETE CASCADE,
+        at REAL NOT NULL, state INTEGER NOT NULL, value REAL,
+        PRIMARY KEY (series, at)
+    ) WITHOUT ROWID
+    """,
+)
+
+COUNTERS = (
+    """
+    CREATE TABLE IF NOT EXISTS counter (
+        number INTEGER PRIMARY KEY, environment TEXT NOT NULL, name TEXT NOT NULL,
+        seen REAL NOT NULL, looks INTEGER NOT NULL,
+        UNIQUE (environment, name)
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS tally (
+        counter INTEGER NOT NULL, at REAL NOT NULL, value REAL NOT NULL, started REAL, series INTEGER NOT NULL,
+        took REAL NOT NULL, told REAL, machine INTEGER NOT NULL, booted REAL,
+        PRIMARY KEY (counter, at)
+    ) WITHOUT ROWID
+    """,
+)
+"""Made where they are missing: files of the same schema that are older have none."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The statements for what has looks: of whom there are how many, who was not seen since, and what to leave out."""
+
+    counts: str
+    old: str
+    empty: str
+    forget: str
+    thin: str
+    count: str
+
+
+KEPT_IN = (
+    _Kept(
+        "SELECT looks, number FROM series",
+        "SELECT number FROM series WHERE seen < ?",
+        "DELETE FROM look WHERE series = ?",
+        "DELETE FROM series WHERE number = ?",
+        "DELETE FROM look WHERE series = ?1 AND at < "
+        "(SELECT at FROM look WHERE series = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2 - 1)",
+        "UPDATE series SET looks = min(looks, ?2) WHERE number = ?1",
+    ),
+    _Kept(
+        "SELECT looks, number FROM counter",
+        "SELECT number FROM counter WHERE seen < ?",
+        "DELETE FROM tally WHERE counter = ?",
+        "DELETE FROM counter WHERE number = ?",
+        "DELETE FROM tally WHERE counter = ?1 AND at < "
+        "(SELECT at FROM tally WHERE counter = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2 - 1)",
+        "UPDATE counter SET looks = min(looks, ?2) WHERE number = ?1",
+    ),
+)
+"""Checks with their looks, and counters with theirs."""
+
+MOST_TALLIES = 200
+"""Looks at a counter that one run is told of: of more, some between the oldest and the newest are left out."""
+
+DRIFT = 0.001
+"""Seconds a second by which the clocks of a machine may drift apart while one of them is being corrected."""
+
+
+class HistoryError(Exception):
+    """The history cannot be read or written; the text says what was seen."""
+
+
+class History:
+    """The file at `path`. `notes` are lines about what had to be mended when it was opened.
+
+    `connection` is open to whoever keeps something of their own in the file, in tables of their own, within
+    `writing`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file; HistoryError where neither is possible."""
+        self.path = path
+        self.notes: list[str] = []
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HistoryError(f"{path}: {error.strerror}") from None
+        try:
+            self.connection = self._opened()
+        except sqlite3.DatabaseError as error:
+            self.connection = self._begun_anew(error)
+
+    def close(self) -> None:
+        """Close the file; what was written stays."""
+        with suppress(sqlite3.Error, AttributeError):
+            self.connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold the file for writing; everything done within is kept, or nothing. HistoryError where it cannot be.
+
+        Do nothing slow within: other runs wait for its end.
+        """
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+            raise HistoryError(f"{self.path}: {error}") from None
+
+    def past(
+        self, environments: Iterable[str], shown: int = SHOWN, back: Mapping[str, float] = MappingProxyType({})
+    ) -> Mapping[tuple[str, str], Past]:
+        """Return what is known of every check of `environments`, by environment and check id, `shown` looks each.
+
+        `back` says of some checks, by id, how far back in seconds all looks are wanted, however many there are.
+        """
+        named = list(environments)
+        try:
+            return self._past(named, shown, back)
+        except sqlite3.DatabaseError as error:
+            self.connection = self._begun_anew(error)
+            return self._past(named, shown, back)
+
+    def _past(self, environments: list[str], shown: int, back: Mapping[str, float]) -> Mapping[tuple[str, str], Past]:
+        now = time.time()
+        found: dict[tuple[str, str], Past] = {}
+        for environment in environments:
+            rows = self.connection.execute(
+                'SELECT number, "check", state, since FROM series WHERE environment = ?', (environment,)
+            ).fetchall()
+            for number, check, state, since in rows:
+                looks = self.connection.execute(
+                    "SELECT at, state, value FROM look WHERE series = ? ORDER BY at DESC LIMIT "
+                    "max(?, (SELECT count(*) FROM look WHERE series = ? AND at >= ?))",
+                    (number, shown, number, now - back[check] if check in back else math.inf),
+                ).fetchall()
+                told = tuple([Look(at, _state(kept), value) for at, kept, value in reversed(looks)])
+                found[environment, check] = Past(told, _state(state), since)
+        return MappingProxyType(found)
+
+    def tallies(self, environment: str, back: Mapping[str, float]) -> Mapping[str, Sequence[Tally]]:
+        """Return the looks at counters, by what names them, as many seconds back as `back` says, the oldest first.
+
+        Looks of this machine from before its clock was set are left out: their moments are of another clock. What
+        cannot be read is not there: whoever writes next will tell why.
+        """
+        wanted: dict[float, set[str]] = {}
+        for name, since in back.items():
+            wanted.setdefault(since, set()).add(name)
+        found: dict[str, list[Tally]] = {}
+        with suppress(sqlite3.Error):
+            for since, names in wanted.items():
+                self._tell(found, environment, names, since)
+        return {name: _thinned(several) for name, several in found.items()}
+
+    def _tell(self, found: dict[str, list[Tally]], environment: str, names: set[str], back: float) -> None:
+        now = time.time()
+        booted, machine = now - time.monotonic(), _machine()
+        rows = self.connection.execute(
+            "SELECT name, at, value, started, series, took, told, machine, booted FROM counter JOIN tally "
+            "ON counter = number AND at BETWEEN ? AND ? WHERE environment = ? ORDER BY number, at",
+            (now - back, now, environment),
+        )
+        for name, at, value, started, series, took, told, where, began in rows:
+            same_clock = began is None or where != machine or abs(began - booted) <= JUMP + DRIFT * (now - at)
+            if name in names and same_clock:
+                found.setdefault(name, []).append(Tally(at, value, started, series, took, told))
+
+    def record(
+        self,
+        verdicts: Iterable[Verdict],
+        at: float,
+        counters: Mapping[str, Mapping[str, Sequence[Tally]]] = MappingProxyType({}),
+    ) -> None:
+        """Keep what a run found; `at` stands in for the time of a verdict without one. HistoryError if it cannot.
+
+        `counters` has the looks at counters, by environment and what names them.
+        """
+        told = list(verdicts)
+        try:
+            self._record_all(told, at, counters)
+        except HistoryError as error:
+            if not isinstance(error.__context__, sqlite3.DatabaseError):
+                raise
+            self.connection = self._begun_anew(error.__context__)
+            self._record_all(told, at, counters)
+
+    def _record_all(
+        self, verdicts: list[Verdict], at: float, counters: Mapping[str, Mapping[str, Sequence[Tally]]]
+    ) -> None:
+        with self.writing() as connection:
+            for verdict in verdicts:
+                self._record(connection, verdict, verdict.observed_at or at)
+            for environment, several in counters.items():
+                for name, looks in several.items():
+                    if looks:
+                        self._count(connection, environment, name, looks)
+            for of in KEPT_IN:
+                for (number,) in connection.execute(of.old, (time.time() - FORGOTTEN,)).fetchall():
+                    connection.execute(of.empty, (number,))
+                    connection.execute(of.forget, (number,))
+            self._confine(connection)
+        self._shrink()
+
+    def _record(self, connection: sqlite3.Connection, verdict: Verdict, at: float) -> None:
+        state = STATES.index(verdict.state)
+        earlier = [(when, State.PENDING, value) for when, value in verdict.samples]
+        looked = [*earlier, (at, verdict.state, verdict.value)]
+        number, looks = connection.execute(
+            """
+            INSERT INTO series (environment, "check", state, since, seen, looks) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (environment, "check") DO UPDATE SET
+                since = CASE WHEN excluded.seen < seen OR state = excluded.state THEN since ELSE excluded.since END,
+                state = CASE WHEN excluded.seen < seen THEN state ELSE excluded.state END,
+                seen = max(seen, excluded.seen),
+                looks = looks + excluded.looks
+            RETURNING number, looks
+            """,
+            (verdict.environment, verdict.id, state, at, at, len(looked)),
+        ).fetchone()
+        connection.executemany(
+            "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?)",
+            [(number, when, STATES.index(kept), _plain(value)) for when, kept, value in looked],
+        )
+        if looks > KEPT + SPARE:
+            self._keep_newest(connection, KEPT_IN[0], number, KEPT)
+
+    def _count(self, connection: sqlite3.Connection, environment: str, name: str, looks: Sequence[Tally]) -> None:
+        number, kept = connection.execute(
+            """
+            INSERT INTO counter (environment, name, seen, looks) VALUES (?, ?, ?, ?)
+            ON CONFLICT (environment, name) DO UPDATE SET
+                seen = max(seen, excluded.seen), looks = looks + excluded.looks
+            RETURNING number, looks
+            """,
+            (environment, name, max(one.at for one in looks), len(looks)),
+        ).fetchone()
+        machine = _machine()
+        connection.executemany(
+            "INSERT OR REPLACE INTO tally VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (number, t.at, t.value, t.started, t.series, t.took, t.told, machine,
+                 None if t.clock is None else t.at - t.clock)
+                for t in looks
+            ],
+        )  # fmt: skip
+        if kept > KEPT + SPARE:
+            self._keep_newest(connection, KEPT_IN[1], number, KEPT)
+
+    def _keep_newest(self, connection: sqlite3.Connection, of: _Kept, number: int, most: int) -> None:
+        connection.execute(of.thin, (number, most))
+        connection.execute(of.count, (number, most))
+
+    def _confine(self, connection: sqlite3.Connection) -> None:
+        """Keep less of all that has most, until the file will stay below its bound."""
+        while _bytes_used(connection) > FULL * LARGEST:
+            counts = [(looks, of, number) for of in KEPT_IN for looks, number in connection.execute(of.counts)]
+            most = max((looks for looks, _, _ in counts), default=0) * 3 // 4
+            if most < 1:
+                return
+            for looks, of, number in counts:
+                if looks > most:
+                    self._keep_newest(connection, of, number, most)
+
+    def _shrink(self) -> None:
+        """Give back what a file of an earlier version has beyond its bound; where others are busy, another time."""
+        with suppress(sqlite3.Error):
+            if _bytes(self.connection) > LARGEST:
+                self.connection.execute("VACUUM")
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA busy_timeout = 10000")
+            if self._version(connection) == 0:
+                connection.execute("BEGIN IMMEDIATE")  # of several that begin the file, one does
+                if self._version(connection) == 0:
+                    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+                        raise HistoryError(f"{self.path} is a database of something else; name another file")
+                    for statement in (*TABLES, *COUNTERS, f"PRAGMA user_version = {SCHEMA}"):
+                        connection.execute(statement)
+                connection.execute("COMMIT")
+            with suppress(sqlite3.OperationalError):  # another run is switching it on, or it is on
+                connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit = {LARGEST_JOURNAL}")
+            if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'tally'").fetchone() == (0,):
+                connection.execute("BEGIN IMMEDIATE")
+                for statement in COUNTERS:
+                    connection.execute(statement)
+                connection.execute("COMMIT")
+            connection.execute("SELECT number, looks FROM series LIMIT 1").fetchone()
+            connection.execute("SELECT series, value FROM look LIMIT 1").fetchone()
+            connection.execute("SELECT number, looks FROM counter LIMIT 1").fetchone()
+            connection.execute("SELECT counter, booted FROM tally LIMIT 1").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if version not in {0, SCHEMA}:
+            raise HistoryError(
+                f"{self.path} has schema {version}; this version of healthgate reads {SCHEMA}: "
+                "use the newer version, or name another file"
+            )
+        return version
+
+    def _begun_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
+        """Set a file that is no history aside and begin another; HistoryError where something else is wrong."""
+        if not _is_no_history(error):
+            raise HistoryError(f"{self.path}: {error}") from None
+        self.close()
+        self._set_aside(str(error))
+        try:
+            return self._opened()
+        except sqlite3.DatabaseError as again:
+            raise HistoryError(f"{self.path}: {again}") from None
+
+    def _set_aside(self, why: str) -> None:
+        aside = self.path.with_name(f"{self.path.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+        try:
+            self.path.replace(aside)
+            for suffix in ("-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        except OSError as error:
+            raise HistoryError(f"{self.path} is no history ({why}) and cannot be set aside: {error.strerror}") from None
+        self.notes.append(f"history: {self.path} was no history ({why}); it is now {aside.name}, and a new one begins")
+
+
+def _thinned(looks: list[Tally]) -> list[Tally]:
+    """Return no more looks than a run is told of: the oldest, the newest, and some between them."""
+    step = -(-len(looks) // MOST_TALLIES)
+    return [looks[0], *looks[:0:-step][::-1]]
+
+
+def _bytes(connection: sqlite3.Connection) -> int:
+    return _pragma(connection, "page_size") * _pragma(connection, "page_count")
+
+
+def _bytes_used(connection: sqlite3.Connection) -> int:
+    return _bytes(connection) - _pragma(connection, "page_size") * _pragma(connection, "freelist_count")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+@lru_cache(maxsize=1)
+def _machine() -> int:
+    """Return a number for this machine since it was started, whose clocks go together; 0 where it has none."""
+    try:
+        return int(Path("/proc/sys/kernel/random/boot_id").read_text().replace("-", "")[:12], 16)
+    except (OSError, ValueError):
+        return 0
+
+
+def _is_no_history(error: sqlite3.DatabaseError) -> bool:
+    words = str(error)
+    return any(told in words for told in ("not a database", "malformed", "no such table", "no such column", "corrupt"))
+
+
+def _state(number: object) -> State:
+    try:
+        return BY_NUMBER[number]
+    except (KeyError, TypeError):
+        raise sqlite3.DatabaseError("malformed: a state that there is not") from None
+
+
+def _plain(value: object) -> float | None:
+    return float(value) if isinstance(value, bool | int | float) else None

@@ -1,0 +1,1 @@
+"""The asking: which requests, each once, and what came."""

@@ -1,0 +1,1 @@
+"""Bytes with bounds: sockets, exchanges, whole files, notations, certificates."""
