@@ -2,7 +2,7 @@
 
 import pytest
 
-from healthgate.environment.profile import read
+from healthgate.environment.reader import read
 from healthgate.observe.plan import left_out
 from tests.checks.world import CATALOGUE, ROOT
 

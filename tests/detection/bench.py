@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from healthgate.claim import catalogue
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.state import State
-from healthgate.environment import profile
+from healthgate.environment import reader
 from healthgate.environment.profile import Profile
 from healthgate.judge import past
 from healthgate.judge.past import Past
@@ -130,7 +130,7 @@ class Bench:
         )
 
     def _profile(self, given: Given) -> Profile:
-        found = profile.read(self.path, CATALOGUE, self.path.name)
+        found = reader.read(self.path, CATALOGUE, self.path.name)
         mine = {name: self._mint(value) if isinstance(value, Token) else value for name, value in given.items()}
         found.resolve({DEADLINE: "3s", **self.lab.variables, **mine})
         return found

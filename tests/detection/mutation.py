@@ -13,7 +13,7 @@ from itertools import pairwise
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.limit import Limit, Tier
 from healthgate.claim.state import State
-from healthgate.environment import profile
+from healthgate.environment import reader
 from healthgate.observe.snapshot import Snapshot
 from healthgate.run.run import Run
 from tests.detection.bench import CATALOGUE, ENVIRONMENT, ROOT, Look
@@ -253,7 +253,7 @@ class _Judged:
 
     def __init__(self, kept: Sequence[Kept]) -> None:
         self.kept = kept
-        self.profile = profile.read(ROOT / "environments" / f"{ENVIRONMENT}.yaml", CATALOGUE, ENVIRONMENT)
+        self.profile = reader.read(ROOT / "environments" / f"{ENVIRONMENT}.yaml", CATALOGUE, ENVIRONMENT)
 
     def noticed(self, check: str, limit: Limit) -> bool:
         """Whether a declared expectation does not hold any more once a check has this limit.

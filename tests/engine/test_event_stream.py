@@ -36,7 +36,7 @@ DEADLINE = 0.4
 BUDGET = 1_000_000
 TOKEN = "planted-token-0123456789"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
-SCHEMA = json.loads(files("healthgate").joinpath("report/results.schema.json").read_text())
+SCHEMA = json.loads(files("healthgate").joinpath("tell/results.schema.json").read_text())
 
 
 def never() -> Enough:

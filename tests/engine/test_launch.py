@@ -90,7 +90,7 @@ def test_an_interrupted_run_stops_its_target(
 ) -> None:
     """While it is being observed; also a target that takes no notice of SIGTERM."""
     works.write("target.py", program)
-    works.write("conftest.py", "from healthgate import launch\n\nlaunch.STOPPED_WITHIN = 0.5\n")
+    works.write("conftest.py", "from healthgate.environment import launch\n\nlaunch.STOPPED_WITHIN = 0.5\n")
     asked, done = threading.Event(), threading.Event()
 
     def hang(_: Any) -> None:

@@ -457,7 +457,7 @@ AS_SOMEBODY = """
 import glob, itertools, json, os, sys
 from healthgate.probes.log import LogRequest
 from healthgate.secret import Redactor
-from healthgate.system import FilePattern
+from healthgate.claim.system import FilePattern
 
 if os.geteuid() == 0:
     os.seteuid(65534)

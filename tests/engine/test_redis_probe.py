@@ -383,7 +383,7 @@ IMPORTERS = """
 import sys, threading
 from healthgate.probes.redis import RedisRequest
 from healthgate.secret import Redactor
-from healthgate.system import Address
+from healthgate.claim.system import Address
 
 def ask(address):
     request = RedisRequest("x", Address(address), ("PING",), None, None, 15.0, 10_000)

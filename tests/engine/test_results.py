@@ -13,7 +13,7 @@ import pytest
 from tests.engine.project import Outcome, Project
 from tests.engine.target import Target
 
-SCHEMA = json.loads(files("healthgate").joinpath("report/results.schema.json").read_text())
+SCHEMA = json.loads(files("healthgate").joinpath("tell/results.schema.json").read_text())
 
 
 def validated(outcome: Outcome) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tests.engine.project import Project
 from tests.engine.stream_server import Speaker
 from tests.engine.target import Target, closed_port
 
-SCHEMA = json.loads(files("healthgate").joinpath("report/results.schema.json").read_text())
+SCHEMA = json.loads(files("healthgate").joinpath("tell/results.schema.json").read_text())
 TOKEN = "planted-T0ken-0123456789abcdef"
 
 PLANT = '''\

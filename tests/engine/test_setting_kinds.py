@@ -8,7 +8,8 @@ import pytest
 
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.system import Date, FilePath, FilePattern, IpAddress, StreamUrl, System, convert, describe
-from healthgate.environment.profile import ProfileError, read
+from healthgate.environment.profile import ProfileError
+from healthgate.environment.reader import read
 from healthgate.environment.schema import schema
 
 

@@ -24,7 +24,7 @@ from tests.tools import needs
 
 pytestmark = needs("openssl")
 
-SCHEMA = json.loads((Path(healthgate.__file__).parent / "report/results.schema.json").read_text())
+SCHEMA = json.loads((Path(healthgate.__file__).parent / "tell/results.schema.json").read_text())
 FOREVER = 20.0
 DAY = 86_400.0
 LOCAL = "IP:127.0.0.1,DNS:localhost"

@@ -274,12 +274,13 @@ def test_a_kept_snapshot_gives_the_same_verdicts(windows: Project, target: Targe
 QUICK = """
 import json, sys, time
 from pathlib import Path
-from healthgate import catalogue, profile
-from healthgate.run import Run
-from healthgate.source import AGAIN
+from healthgate.claim import catalogue
+from healthgate.environment import reader
+from healthgate.run.run import Run
+from healthgate.claim.source import AGAIN
 root, sample, apart = Path.cwd(), float(sys.argv[1]), float(sys.argv[2])
 checks = catalogue.load(root / "checks", root)
-works = profile.read(root / "environments/works.yaml", checks, "works.yaml")
+works = reader.read(root / "environments/works.yaml", checks, "works.yaml")
 works.resolve({})
 run = Run(root, None, checks, {"works": works}, None, sample=sample, runbooks="{name}", apart=apart)
 began = time.monotonic()

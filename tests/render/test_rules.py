@@ -26,8 +26,8 @@ from healthgate.claim.limit import (
     rising,
 )
 from healthgate.claim.state import State
+from healthgate.judge.series import CODES
 from healthgate.render import alert_tests, alerts, promql
-from healthgate.tell.metrics import CODES
 from tests.checks.test_catalogue import ROWS, STATES
 from tests.checks.world import CATALOGUE, ROOT
 from tests.engine.test_evaluator_examples import ROWS as CLAIMS

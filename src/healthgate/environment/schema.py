@@ -6,8 +6,8 @@ from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.state import Floor
 from healthgate.claim.system import Date, Duration, System, Url, describe, settings_of
 from healthgate.environment.maintenance import DAYS
-from healthgate.environment.profile import ABSENT, TIERS
-from healthgate.memory.prometheus import Samples
+from healthgate.environment.profile import Samples
+from healthgate.environment.reader import ABSENT, TIERS
 
 VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
 PLAIN = {bool: "boolean", int: "integer", float: "number"}

@@ -22,7 +22,7 @@ from healthgate.claim import catalogue as catalogues
 from healthgate.claim.check import Check, declared_on
 from healthgate.claim.state import Floor, State
 from healthgate.claim.window import reach
-from healthgate.environment import profile
+from healthgate.environment import profile, reader
 from healthgate.hooks import protocol
 from healthgate.hooks.failure import HealthFailedError, HealthUnknownError, as_longrepr
 from healthgate.judge import outcome
@@ -178,7 +178,7 @@ class Session:
             try:
                 path = profile.find(name, folder, self.config.invocation_params.dir)
                 label = os.path.relpath(path, self.config.invocation_params.dir)
-                one = profile.read(path, catalogue, label, variables)
+                one = reader.read(path, catalogue, label, variables)
                 if found.setdefault(one.name, one) is not one:
                     problems.append(f"--env {name}: the environment {one.name} is named twice")
             except profile.ProfileError as error:

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from healthgate.claim.facts import NoData
-from healthgate.claim.system import Duration, System, Url
 from healthgate.claim.window import Sample, reach
-from healthgate.secret import Secret
+from healthgate.environment.profile import Samples
+from healthgate.judge.series import OBSERVED, READING, bounded, selector
 
 if TYPE_CHECKING:
     from healthgate.claim.check import Check
@@ -31,15 +31,6 @@ EARLIER = "samples of earlier looks"
 """The name of the request within an environment."""
 
 
-class Samples(System):
-    """The Prometheus that scrapes what runs tell it, asked for earlier looks where a line needs time."""
-
-    name = "samples"
-    prometheus: Url
-    token: Secret | None = None
-    deadline: Duration = Duration(5)
-
-
 def request(settings: Samples, environment: str, checks: Iterable["Check"], time_scale: float) -> "HttpRequest":
     """Return the request for what is remembered of `checks`, as far back as their windows reach."""
     from healthgate.probes.prometheus import Prometheus  # noqa: PLC0415
@@ -51,9 +42,6 @@ def request(settings: Samples, environment: str, checks: Iterable["Check"], time
 
 
 def _selector(environment: str, checks: list["Check"]) -> str:
-    from healthgate.render.promql import selector  # noqa: PLC0415
-    from healthgate.tell.metrics import OBSERVED, READING, bounded  # noqa: PLC0415
-
     names = ("__name__", "=~", f"{READING}|{OBSERVED}")
     place = ("environment", "=", bounded(environment))
     each = "|".join(re.escape(bounded(check.id)) for check in checks)
@@ -64,7 +52,6 @@ def _selector(environment: str, checks: list["Check"]) -> str:
 def looks(observation: "Observation") -> Mapping[str, tuple[Sample, ...]]:
     """Return the looks at each check, by its label, the oldest first; NoData where the answer is not whole."""
     from healthgate.probes.prometheus import data_of, result_of  # noqa: PLC0415
-    from healthgate.tell.metrics import OBSERVED, READING  # noqa: PLC0415
 
     lines = result_of(data_of(observation), f"{READING} with {OBSERVED}", "matrix")
     readings: dict[frozenset[tuple[str, str]], Line] = {}
@@ -85,7 +72,5 @@ def looks(observation: "Observation") -> Mapping[str, tuple[Sample, ...]]:
 
 def by_check(observation: "Observation", checks: Iterable[str]) -> Mapping[str, tuple[Sample, ...]]:
     """Return the looks at each of these checks, by its id; NoData as `looks` has it."""
-    from healthgate.tell.metrics import bounded  # noqa: PLC0415
-
     found = looks(observation)
     return {check: found[bounded(check)] for check in checks if bounded(check) in found}

@@ -1,9 +1,6 @@
 """What a run saw, as a file: enough to judge again later, without a network and without secrets."""
 
 import json
-import os
-import sys
-import tempfile
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +11,9 @@ from healthgate.claim.tally import Tally
 from healthgate.claim.window import Sample as Reading
 from healthgate.printable import printable
 from healthgate.secret import Secret
+from healthgate.wire.whole import write_whole
 
 SCHEMA = 1
-
-LINKS = 40
-"""Links to links that are followed."""
 
 
 class SnapshotError(Exception):
@@ -107,42 +102,3 @@ class Snapshot:
             seen = f"{type(error).__name__}: {printable(error, 80)}"
             raise SnapshotError(f"{path} is not a snapshot written by --snapshot-out ({seen})") from None
         return snapshot
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a reader never sees half of it; creates the folder. Raises OSError.
-
-    What is there and is no file (a terminal, /dev/null) is written to, never replaced; nor are links, as that of
-    /dev/stdout to what this process has open.
-    """
-    if (descriptor := _open_as(path)) is not None:
-        sys.stdout.flush()
-        with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as file:
-            file.write(text)
-        return
-    path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _open_as(path: Path) -> int | None:
-    """Return the number under which this process has open what a path leads to, such as /dev/stdout; else None."""
-    for _ in range(LINKS):
-        folder = os.path.realpath(path.parent)
-        if folder in (os.path.realpath("/proc/self/fd"), "/dev/fd") and path.name.isdecimal():
-            return int(path.name)
-        if not path.is_symlink():
-            return None
-        path = folder / path.readlink()
-    return None

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from healthgate.observe.snapshot import write_whole
 from healthgate.page import NotRenderedError
 from healthgate.page.folder import FRONT
 from healthgate.page.lock import held
+from healthgate.wire.whole import write_whole
 
 KEPT = 100
 """Runs that are kept, the newest."""

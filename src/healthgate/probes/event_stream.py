@@ -507,7 +507,7 @@ class _Following:
 
     def explain(self, problem: Exception) -> tuple[str, str]:
         """Return one word and one phrase for why there was no open stream."""
-        from healthgate.wire import bounded, connection  # noqa: PLC0415
+        from healthgate.wire import bounded, connection  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
 
         if isinstance(problem, BrokenProbeError):
             return "broken", str(problem)

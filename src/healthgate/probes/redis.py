@@ -226,7 +226,7 @@ class RedisRequest:
         return {"hashes": hashes, "others": others}
 
     def _explain(self, problem: BaseException, received: int, redactor: Redactor) -> tuple[str, str]:
-        from healthgate.wire import bounded  # noqa: PLC0415
+        from healthgate.wire import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
 
         exceptions = _library().exceptions
         if received > self.budget:

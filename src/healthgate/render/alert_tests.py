@@ -16,11 +16,10 @@ from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.check import Check
 from healthgate.claim.limit import Limit, in_time
 from healthgate.claim.state import State
+from healthgate.judge.series import CODES, MAINTENANCE, READING, STATE, quoted
 from healthgate.printable import printable
 from healthgate.render import promql
 from healthgate.render.alerts import wait
-from healthgate.render.promql import MAINTENANCE, READING, STATE, quoted
-from healthgate.tell.metrics import CODES
 
 STEP = 86_400.0
 """Seconds between two evaluations: as few as there may be, up to the longest time an alert waits."""

@@ -15,10 +15,9 @@ from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.check import Check
 from healthgate.claim.limit import Limit, Tier
 from healthgate.claim.state import State
+from healthgate.judge.series import CODES, LAST_RUN, MAINTENANCE, READING, STATE, quoted, selector
 from healthgate.printable import printable
 from healthgate.render import promql
-from healthgate.render.promql import LAST_RUN, MAINTENANCE, READING, STATE, quoted, selector
-from healthgate.tell.metrics import CODES
 
 RUNS = "healthgate"
 """The `system` of the alerts about the runs themselves; their group has a name that no system can have."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from healthgate.claim import catalogue as catalogues
 from healthgate.claim.catalogue import Catalogue
-from healthgate.environment import profile
-from healthgate.observe.snapshot import write_whole
+from healthgate.environment import profile, reader
 from healthgate.render import alert_tests, alerts, page
+from healthgate.wire.whole import write_whole
 
 if TYPE_CHECKING:
     from healthgate.claim.limit import Limit
@@ -81,7 +81,7 @@ def limits(catalogue: Catalogue, environments: Path) -> dict[str, alerts.Limits]
     for name in profile.known(environments):
         path = environments / f"{name}.yaml"
         try:
-            one = profile.read(path, catalogue, f"{environments.name}/{path.name}")
+            one = reader.read(path, catalogue, f"{environments.name}/{path.name}")
         except profile.ProfileError as error:
             raise RenderError(str(error)) from None
         for check in catalogue.checks.values():

@@ -20,10 +20,9 @@ from healthgate.claim.check import Check
 from healthgate.claim.limit import Limit, Tier, Unit, in_time
 from healthgate.claim.state import WORST_FIRST, State
 from healthgate.duration import spoken
+from healthgate.judge.series import CODES, LAST_RUN, LIMIT, READING, STATE, selector
 from healthgate.printable import printable
 from healthgate.render import promql
-from healthgate.render.promql import LAST_RUN, LIMIT, READING, STATE, selector
-from healthgate.tell.metrics import CODES
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.builder import Builder

@@ -4,12 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from healthgate.claim.limit import Limit, Tier
 
-READING = "healthgate_reading"
-STATE = "healthgate_state"
-LIMIT = "healthgate_limit"
-MAINTENANCE = "healthgate_maintenance"
-LAST_RUN = "healthgate_last_run_timestamp_seconds"
-
 # The same keys as `limit.COMPARE`: what of a series lies on the far side of a line with these values. A comparison
 # keeps the samples for which it holds, and one that follows it looks at those only.
 COMPARE: Mapping[str, Callable[[str, Sequence[str]], str]] = {
@@ -36,18 +30,6 @@ def numeric(limit: Limit) -> bool:
 def number(value: float) -> str:
     """Return `value` with every digit it has: an edge that is rounded is another edge."""
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
-
-
-def quoted(text: str) -> str:
-    """Return `text` as a PromQL string."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-def selector(metric: str, *matchers: tuple[str, str, str]) -> str:
-    """Return an instant vector selector; a matcher is a label, its operator and its value."""
-    inside = ", ".join(f"{label}{operator}{quoted(value)}" for label, operator, value in matchers)
-    return f"{metric}{{{inside}}}" if inside else metric
 
 
 def beyond(series: str, tier: Tier) -> str:

@@ -19,12 +19,12 @@ from healthgate.claim.system import System
 from healthgate.claim.tally import LATE, Tally
 from healthgate.claim.window import Sample, reach
 from healthgate.environment.launch import LaunchError, launched
-from healthgate.environment.profile import Profile, ProfileError
+from healthgate.environment.profile import Profile, ProfileError, Samples
 from healthgate.judge.judge import DISAGREED, Judge, attempt_mark, sample_mark
 from healthgate.judge.past import Counters, Past
 from healthgate.judge.verdict import Verdict
 from healthgate.memory import prometheus as samples
-from healthgate.memory.prometheus import EARLIER, Samples
+from healthgate.memory.prometheus import EARLIER
 from healthgate.observe.observer import Observer, Task
 from healthgate.observe.plan import Plan, plan
 from healthgate.observe.snapshot import Snapshot

@@ -4,37 +4,20 @@ Absent data is an absent series, never a number. Every series says its environme
 runs may lie in one folder.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from healthgate.claim.limit import Tier
-from healthgate.claim.state import WORST_FIRST, State
+from healthgate.claim.state import WORST_FIRST
+from healthgate.judge.series import CODES, LAST_RUN, LIMIT, MAINTENANCE, OBSERVED, READING, STATE, bounded
 from healthgate.judge.verdict import Verdict
-from healthgate.observe.snapshot import write_whole
-from healthgate.printable import printable
 from healthgate.tell.account import Account
-
-CODES = {
-    State.OK: 0,
-    State.BLOCKED: 1,
-    State.PENDING: 2,
-    State.MISSED: 3,
-    State.WARNING: 4,
-    State.UNKNOWN: 5,
-    State.CRITICAL: 6,
-}
-"""The states as numbers, the worse the higher; part of the contract."""
+from healthgate.wire.whole import write_whole
 
 EDGES = {"between": (">=", "<="), "outside": ("<", ">")}
 """The two lines of a tier with two values."""
 
-READING, OBSERVED = "healthgate_reading", "healthgate_observed_timestamp_seconds"
-"""What was read, and when: whoever reads the series later knows a new look by the new moment."""
-
-LONGEST = 200
-"""Characters a label value may have."""
 
 Sample = tuple[dict[str, str], float]
 
@@ -68,17 +51,17 @@ def _lines(account: Account, environments: list[str]) -> Iterator[str]:
         ((_labels(v), v.observed_at) for v, _ in numbers if v.observed_at is not None),
     )
     yield from _family(
-        "healthgate_state",
+        STATE,
         f"The state of a check: {', '.join(f'{code} {state}' for state, code in CODES.items())}.",
         ((_labels(v), CODES[v.state]) for v in verdicts),
     )
     yield from _family(
-        "healthgate_maintenance",
+        MAINTENANCE,
         "1 for a check that is in maintenance: whatever its state, nobody is to be woken; absent otherwise.",
         ((_labels(v), 1) for v in verdicts if v.maintenance is not None),
     )
     yield from _family(
-        "healthgate_limit",
+        LIMIT,
         "The numeric lines of a check's limit; a value that compares so with an alert line has crossed it, "
         "one that compares so with the objective is healthy.",
         (
@@ -103,7 +86,7 @@ def _of_the_run(account: Account, environments: list[str]) -> Iterator[tuple[str
     executed = Counter(verdict.environment for verdict in account.verdicts)
     yield from (
         (
-            "healthgate_last_run_timestamp_seconds",
+            LAST_RUN,
             "When the systems were last seen, in seconds since 1970.",
             dict.fromkeys(environments, round(account.seen, 3)),
         ),
@@ -151,15 +134,6 @@ def _numbers(line: Tier) -> list[tuple[str, float]]:
 def _labels(verdict: Verdict) -> dict[str, str]:
     named = ("environment", "system", "severity", "unit")
     return {"check": bounded(verdict.id)} | {name: bounded(getattr(verdict, name)) for name in named}
-
-
-def bounded(value: str) -> str:
-    """Return a label value without anything unprintable and no longer than it may be, distinct all the same."""
-    safe = printable(value, 10 * LONGEST)
-    if len(safe) <= LONGEST:
-        return safe
-    digest = hashlib.sha256(value.encode(errors="backslashreplace")).hexdigest()
-    return f"{safe[: LONGEST - 13]}…{digest[:12]}"
 
 
 def _family(name: str, described: str, samples: Iterable[Sample]) -> Iterator[str]:

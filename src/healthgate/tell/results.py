@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from healthgate.judge.verdict import Verdict
-from healthgate.observe.snapshot import Snapshot, write_whole
+from healthgate.observe.snapshot import Snapshot
+from healthgate.wire.whole import write_whole
 
 SCHEMA = 1
 

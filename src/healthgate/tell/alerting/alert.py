@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from healthgate.claim.state import State
+from healthgate.judge.series import bounded
 from healthgate.printable import printable
 from healthgate.tell.account import told
 from healthgate.tell.alerting.concern import Concern, listed
-from healthgate.tell.metrics import bounded
 from healthgate.tell.results import moment
 
 JOB = "healthgate"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from healthgate import duration
+from healthgate.judge.series import bounded
 from healthgate.memory.history import HistoryError
 from healthgate.secret import Secret
 from healthgate.tell import exchange
@@ -31,7 +32,6 @@ from healthgate.tell.alerting.ledger import Ledger
 from healthgate.tell.alerting.plan import Holding, Parcel, parcels
 from healthgate.tell.alerting.told import Told
 from healthgate.tell.exchange import Answer, ExchangeError, Patience, Request, TransientError
-from healthgate.tell.metrics import bounded
 from healthgate.tell.run_link import report_link, run_link
 
 DEADLINE = 10.0

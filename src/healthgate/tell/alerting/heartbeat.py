@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from healthgate import duration
 from healthgate.duration import spoken
+from healthgate.judge.series import bounded
 from healthgate.tell.account import ALL
 from healthgate.tell.alerting.alert import FAR, JOB, Alert
 from healthgate.tell.alerting.concern import RUNS
 from healthgate.tell.alerting.plan import Holding, Parcel
-from healthgate.tell.metrics import bounded
 from healthgate.tell.results import moment
 
 HEARTBEAT, STOPPED = "HealthgateHeartbeat", "HealthgateRunsStopped"

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from healthgate.claim.state import State
+from healthgate.judge.series import bounded
 from healthgate.tell.alerting import alert as alerts
 from healthgate.tell.alerting.alert import FAR, RENEWED, Alert, Links
 from healthgate.tell.alerting.concern import RUNS, Concern
-from healthgate.tell.metrics import bounded
 
 
 class Parcel(NamedTuple):
