@@ -479,5 +479,5 @@ class World:
         return self._judge({check_id: [Sample(NOW - ago, value) for ago, value in looks]}).verdict(check_id)
 
     def _judge(self, remembered: dict[str, list[Sample]]) -> Judge:
-        profile = Profile(name="scene", path=ROOT / "scene.yaml", systems=self.systems)
-        return Judge(profile, CATALOGUE.checks, self.scene, Floor.OBJECTIVE, "{name}", remembered=remembered)
+        terms_of = Profile("scene", ROOT / "scene.yaml").terms_of
+        return Judge("scene", terms_of, CATALOGUE.checks, self.scene, Floor.OBJECTIVE, "{name}", remembered=remembered)

@@ -63,7 +63,12 @@ def judge() -> Callable[..., Judge]:
         profile = Profile("works", Path("works.yaml"), overrides=overrides or {})
         scene = Scene("works", SETTINGS, {o.id: o for o in observed})
         return Judge(
-            profile, {c.id: c for c in (REACHABLE, PRESSURE, *checks)}, scene, Floor.OBJECTIVE, "pages/{name}.md"
+            "works",
+            profile.terms_of,
+            {c.id: c for c in (REACHABLE, PRESSURE, *checks)},
+            scene,
+            Floor.OBJECTIVE,
+            "pages/{name}.md",
         )
 
     return judging

@@ -77,6 +77,19 @@ class Check:
         return tuple(found)
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What one environment says of a check at some moment: by which limit it is judged there.
+
+    In words: why that is another limit than the check's own, until when and why it is in maintenance, its known issue.
+    """
+
+    limit: Limit
+    override: str | None = None
+    maintenance: str | None = None
+    issue: str | None = None
+
+
 def check(
     id: str,  # noqa: A002
     reading: Source,

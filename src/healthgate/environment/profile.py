@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from healthgate.claim.check import Check, Terms
 from healthgate.claim.limit import Limit
 from healthgate.claim.state import Floor
 from healthgate.claim.system import Duration, Setting, System, Url, convert
-from healthgate.environment.maintenance import KnownIssue, Window
+from healthgate.environment.maintenance import KnownIssue, Window, issue_at, window_at
 from healthgate.nearest import hint
 from healthgate.printable import printable
 from healthgate.secret import SHORTEST, Secret
@@ -95,6 +96,16 @@ class Profile:
         """Return the limit a check is judged by here."""
         override = self.override_of(check_id)
         return limit.moved(override.values) if override else limit
+
+    def terms_of(self, check: Check, at: float) -> Terms:
+        """Return what is said here of a check at `at`, in seconds since 1970."""
+        override = self.override_of(check.id)
+        return Terms(
+            self.limit_of(check.id, check.stays),
+            str(override) if override else None,
+            window_at(self.maintenance, check.id, at),
+            issue_at(self.known_issues, check.id, at),
+        )
 
     def variables(self) -> set[str]:
         """Return the names of all variables the settings are filled from."""

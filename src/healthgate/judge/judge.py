@@ -1,17 +1,15 @@
 """Facts and limits in, verdicts out. Pure: reads no clock, opens nothing, gives the same answer every time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from healthgate.claim.check import Check
+from healthgate.claim.check import Check, Terms
 from healthgate.claim.facts import Facts, NoData, Violated
 from healthgate.claim.limit import Tier, shown
 from healthgate.claim.source import AGAIN, Absent, Later, LookBack, Measured, Observation, Scene
 from healthgate.claim.state import WORST_FIRST, Floor, State
 from healthgate.claim.window import Sample, interval, lacking
-from healthgate.environment.maintenance import issue_at, window_at
-from healthgate.environment.profile import Profile
 from healthgate.judge.past import Past
 from healthgate.judge.verdict import Verdict
 from healthgate.nearest import hint
@@ -37,14 +35,15 @@ def attempt_mark(number: int) -> str:
 class Judge:
     """Judges the checks of one environment, each once.
 
-    `at` is when the systems were looked at, in seconds since 1970; `past` is what runs before this one found;
-    None where no history is kept. `remembered` are earlier looks at a check, by its id, from elsewhere than that
-    history; the same look in both counts once.
+    `terms_of` returns what the environment says of a check at a moment; `at` is when the systems were looked at, in
+    seconds since 1970; `past` is what runs before this one found, None where no history is kept. `remembered` are
+    earlier looks at a check, by its id, from elsewhere than that history; the same look in both counts once.
     """
 
     def __init__(
         self,
-        profile: Profile,
+        environment: str,
+        terms_of: Callable[[Check, float], Terms],
         checks: Mapping[str, Check],
         scene: Scene,
         floor: Floor,
@@ -54,7 +53,8 @@ class Judge:
         past: Mapping[tuple[str, str], Past] | None = None,
         remembered: Mapping[str, Sequence[Sample]] | None = None,
     ) -> None:
-        self.profile = profile
+        self.environment = environment
+        self._terms_of = terms_of
         self.checks = checks
         self.scene = scene
         self.floor = floor
@@ -63,6 +63,7 @@ class Judge:
         self.at = at
         self.past = past
         self.remembered = remembered or {}
+        self._terms: dict[str, Terms] = {}
         self._verdicts: dict[str, Verdict] = {}
         self._settling: set[str] = set()
 
@@ -80,6 +81,11 @@ class Judge:
             finally:
                 self._settling.discard(check_id)
         return self._verdicts[check_id]
+
+    def _here(self, check: Check) -> Terms:
+        if check.id not in self._terms:
+            self._terms[check.id] = self._terms_of(check, self.at)
+        return self._terms[check.id]
 
     def reached(self, check_id: str) -> Verdict | None:
         """Return a verdict there already is; a check that crashed has none."""
@@ -152,7 +158,7 @@ class Judge:
     def crossed(self, check_id: str) -> bool:
         """Whether a line of a check is crossed that needs time, so that earlier looks matter."""
         check, verdict = self.checks[check_id], self.verdict(check_id)
-        limit = self.profile.limit_of(check.id, check.stays)
+        limit = self._here(check).limit
         waiting = [tier for tier in (limit.critical, limit.warning) if tier is not None and tier.needs_window]
         return verdict.value is not None and any(tier.holds(verdict.value) for tier in waiting)
 
@@ -169,7 +175,7 @@ class Judge:
         if verdict.value is None:
             return self.sampling_interval(check_id) if taken and verdict.state in NOTHING else None
         samples = self._samples(check, verdict.observed_at, verdict.value, taken)
-        limit = self.profile.limit_of(check.id, check.stays)
+        limit = self._here(check).limit
         for tier in (limit.critical, limit.warning):
             left = self._lacking(check, tier, samples) if tier is not None and tier.holds(verdict.value) else None
             if left is not None:
@@ -187,7 +193,7 @@ class Judge:
         self, check: Check, at: float, value: float | int | str | bool, taken: Sequence[Sample]
     ) -> list[Sample]:
         begun = taken[0].at if taken else at
-        past = (self.past or {}).get((self.profile.name, check.id), Past())
+        past = (self.past or {}).get((self.environment, check.id), Past())
         known = {Sample(look.at, look.value) for look in past.looks if look.value is not None}
         known |= set(self.remembered.get(check.id, ()))
         before = sorted((one for one in known if one.at < begun), key=lambda one: one.at)
@@ -252,7 +258,7 @@ class Judge:
         return list(dict.fromkeys(named))
 
     def _attempt(self, check: Check, scene: Scene, taken: Sequence[Sample] = ()) -> Verdict:
-        limit = self.profile.limit_of(check.id, check.stays)
+        limit = self._here(check).limit
         said = partial(self._say, check, scene=scene)
         try:
             found = check.reading.value(scene)
@@ -301,15 +307,15 @@ class Judge:
         maintenance: str | None = None,
         scene: Scene | None = None,
     ) -> Verdict:
-        limit = self.profile.limit_of(check.id, check.stays)
-        override = self.profile.override_of(check.id)
+        here = self._here(check)
+        limit = here.limit
         requests = self._request_ids(check)
         seen = self._seen(check, scene or self.scene)
         plain = value if isinstance(value, bool | int | float | str) else None
         observed_at = max((o.at for o in seen), default=None)
         return Verdict(
             id=check.id,
-            environment=self.profile.name,
+            environment=self.environment,
             system=check.system,
             name=check.name,
             state=state,
@@ -325,13 +331,13 @@ class Judge:
             change=f"{check.file.removeprefix(self.change_from)}:{check.line}",
             where=check.reading.where(self.scene.systems),
             blocked_by=roots[0][0] if roots else None,
-            override=str(override) if override else None,
+            override=here.override,
             probes=tuple(requests),
             observed_at=observed_at,
             elapsed_ms=max((o.elapsed_ms for o in seen), default=None),
             since=self._since(check, state, observed_at or self.at),
-            maintenance=window_at(self.profile.maintenance, check.id, self.at) or maintenance,
-            issue=issue_at(self.profile.known_issues, check.id, self.at),
+            maintenance=here.maintenance or maintenance,
+            issue=here.issue,
             roots=roots,
         )
 
@@ -344,4 +350,4 @@ class Judge:
     def _since(self, check: Check, state: State, seen: float) -> float | None:
         if self.past is None:
             return None
-        return self.past.get((self.profile.name, check.id), Past()).since_when(state, seen)
+        return self.past.get((self.environment, check.id), Past()).since_when(state, seen)

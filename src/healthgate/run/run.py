@@ -363,7 +363,8 @@ class Run:
         )
         floor = self.floor_of(environment)
         return Judge(
-            profile,
+            environment,
+            profile.terms_of,
             self.catalogue.checks,
             scene,
             floor,
