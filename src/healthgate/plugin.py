@@ -127,7 +127,7 @@ def pytest_cmdline_main(config: pytest.Config) -> "Generator[None, Any, Any]":
     option = config.option
     if not option.nagios_plugin or option.help or option.version or hasattr(config, "workerinput"):
         return (yield)
-    from healthgate.tell import nagios  # noqa: PLC0415
+    from healthgate.hooks import nagios  # noqa: PLC0415
 
     return (yield from nagios.run(config))
 

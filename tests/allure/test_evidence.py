@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from healthgate.claim.source import Observation
+from healthgate.claim.observation import Observation
 from healthgate.secret import Redactor, Secret
 from healthgate.tell.evidence import LINE, LONGEST, evidence
 

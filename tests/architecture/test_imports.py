@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -13,6 +14,8 @@ import healthgate
 ROOT = Path(__file__).parents[2]
 ENGINE = Path(healthgate.__file__).parent
 LAB = ROOT / "lab"
+LARGEST, USUAL = 450, 150
+"""Lines of the largest module of the engine, and of the median, at most."""
 SYSTEMS = ("gateway", "market", "squeezeflow", "wsmanager", "sse")
 
 
@@ -43,38 +46,92 @@ def modules(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.py"))
 
 
-def test_the_engine_has_no_import_cycle() -> None:
-    """Neither at the top of modules nor within functions; what is imported for type checking alone counts too."""
-    names = {module_name(path, ENGINE.parent): path for path in modules(ENGINE)}
-    edges = {name: imported_by(path, ENGINE.parent) & set(names) - {name} for name, path in names.items()}
-    edges["healthgate"] = set()  # the public names are imported when they are used
+WORDS = ("duration", "nearest", "printable", "secret", "version")
+"""Text and numbers as people write them: modules of their own, which know nothing but each other."""
+
+LEVELS = (
+    ("words",),
+    ("wire", "claim"),
+    ("probes", "environment", "observe", "judge"),
+    ("memory",),
+    ("run", "tell"),
+    ("render", "page"),
+    ("hooks",),
+    ("plugin",),
+    ("__main__",),
+)
+"""The rooms of the engine: each may import what is above it in this list, none what stands beside or below it."""
+
+KNOW_PYTEST = {"hooks", "plugin", "__main__"}
+
+
+def room(module: str) -> str:
+    """Return the room of a module of the engine; empty for the package itself."""
+    name = module.split(".")[1] if "." in module else ""
+    return "words" if name in WORDS else name
+
+
+def arrows(root: Path, package: Path) -> dict[str, set[str]]:
+    """Return which modules of a package each of them imports, anywhere; what is only for type checkers counts too."""
+    names = {module_name(path, root): path for path in modules(package)}
+    found = {}
+    for name, path in names.items():
+        seen = imported_by(path, root) & set(names) - {name}
+        found[name] = {one for one in seen if not any(other.startswith(f"{one}.") for other in seen)}
+    return found
+
+
+def circle(edges: dict[str, set[str]]) -> list[str]:
+    """Return modules each of which imports the next, and the last the first; empty where there are none."""
     done: set[str] = set()
 
-    def walk(name: str, way: list[str]) -> None:
-        assert name not in way, " imports ".join([*way[way.index(name) :], name])
+    def walk(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
         if name not in done:
             for target in sorted(edges[name]):
-                walk(target, [*way, name])
+                if found := walk(target, [*way, name]):
+                    return found
             done.add(name)
+        return []
 
-    for name in names:
-        walk(name, [])
-    assert len(done) == len(names) > 25
+    return next((found for name in edges if (found := walk(name, []))), [])
 
 
-def test_every_module_below_knows_nothing_of_those_above() -> None:
-    """Limits know no checks; probes know no judge; nothing but the hooks and the reports knows pytest."""
-    allowed_pytest = {"plugin", "session", "protocol", "without_environment", "__main__"}
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    for root, package in ((ENGINE.parent, ENGINE), (ROOT, LAB)):
+        edges = arrows(root, package)
+        assert len(edges) > 25
+        assert circle(edges) == []
+
+
+def test_every_room_knows_only_what_is_below_it() -> None:
+    level = {name: number for number, names in enumerate(LEVELS) for name in names}
+    edges = arrows(ENGINE.parent, ENGINE)
+    rooms = {room(name) for name in edges} - {""}
+    assert rooms == set(level)
+    upward = [
+        f"{name} imports {target}"
+        for name, targets in edges.items()
+        for target in sorted(targets)
+        if room(name) != room(target) and room(name) and room(target) and level[room(name)] <= level[room(target)]
+    ]
+    assert upward == []
+
+
+def test_only_what_is_about_pytest_knows_it() -> None:
     for path in modules(ENGINE):
-        seen = imported_by(path, ENGINE.parent)
-        home = path.relative_to(ENGINE).with_suffix("").as_posix()
-        if home not in allowed_pytest and not home.startswith("report/"):
-            assert not {name for name in seen if name.split(".")[0] in {"pytest", "_pytest"}}, home
-        if home.startswith("probes/"):
-            above = {"judge", "verdict", "session", "run", "plan", "claim", "profile", "catalogue", "report", "limit"}
+        name = module_name(path, ENGINE.parent)
+        if room(name) not in KNOW_PYTEST:
             assert not {
-                name for name in seen if name.split(".")[:1] == ["healthgate"] and set(name.split(".")) & above
-            }, home
+                one for one in imported_by(path, ENGINE.parent) if one.split(".")[0] in {"pytest", "_pytest"}
+            }, name
+
+
+def test_no_module_is_too_large_to_be_read_at_once() -> None:
+    sizes = {path: len(path.read_text().splitlines()) for path in modules(ENGINE) if path.name != "__init__.py"}
+    assert {path.name: size for path, size in sizes.items() if size > LARGEST} == {}
+    assert median(sizes.values()) <= USUAL
 
 
 def test_the_lab_and_the_engine_do_not_know_each_other() -> None:

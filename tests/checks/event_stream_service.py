@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from healthgate.claim.source import Observation
+from healthgate.claim.observation import Observation
 
 NOW = 1772442900.0
 STAMP = "2026-03-02T09:14:59.800Z"

@@ -4,7 +4,7 @@ import copy
 from datetime import UTC, datetime
 from typing import Any
 
-from healthgate.claim.source import Observation
+from healthgate.claim.observation import Observation
 
 NOW = 1772442900.0
 AGAIN = " (again)"

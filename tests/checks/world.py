@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from healthgate.claim.catalogue import Catalogue, load
-from healthgate.claim.source import Observation, Scene
+from healthgate.claim.observation import Observation
+from healthgate.claim.source import Scene
 from healthgate.claim.state import Floor
 from healthgate.claim.tally import Tally
 from healthgate.claim.window import Sample

@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from healthgate.claim.facts import NoData
-from healthgate.claim.source import Observation, Scene
+from healthgate.claim.observation import Observation
+from healthgate.claim.source import Scene
 from healthgate.claim.system import Duration, System, Url
 from healthgate.probes.cloudwatch import CloudWatchMetric, Datum, MetricData, data_in, signed
 from healthgate.secret import Redactor, Secret

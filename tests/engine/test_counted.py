@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from healthgate import Exposition, Growth, NoData, System, Url, counter, get, together
-from healthgate.claim.source import AGAIN, Observation, Scene
+from healthgate.claim.observation import AGAIN, Observation
+from healthgate.claim.source import Scene
 from healthgate.claim.state import State
 from healthgate.claim.tally import Tally, chosen, grown
 from healthgate.memory import history as histories

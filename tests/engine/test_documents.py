@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from healthgate import Document, Documents, FilePath, NoData, Secret, System
-from healthgate.claim.source import Absent, Observation, Scene, Source
+from healthgate import Document, Documents, FilePath, NoData, Observation, Secret, System
+from healthgate.claim.source import Absent, Scene, Source
 from healthgate.observe.snapshot import Snapshot
-from healthgate.probes.documents import MASK, MOST_BYTES, MOST_DOCUMENTS, DocumentRequest
+from healthgate.probes.document_files import MASK, MOST_BYTES, MOST_DOCUMENTS, DocumentRequest
 from healthgate.secret import Redactor
 from tests.engine.project import Project
 from tests.engine.test_notation import bomb

@@ -16,12 +16,14 @@ import jsonschema
 import pytest
 
 from healthgate.claim.facts import NoData
-from healthgate.claim.source import Observation, Scene
+from healthgate.claim.observation import Observation
+from healthgate.claim.source import Scene
 from healthgate.claim.system import Duration, FilePath, IpAddress, System, Url
 from healthgate.observe.observer import Observer, Task
 from healthgate.observe.snapshot import Snapshot
 from healthgate.probes.event_format import Comment, Event
-from healthgate.probes.event_stream import Enough, EventStream, EventStreamRequest, Followed
+from healthgate.probes.event_stream import EventStream, Followed
+from healthgate.probes.following import Enough, EventStreamRequest
 from healthgate.probes.http import HttpRequest, bearer
 from healthgate.secret import Redactor, Secret
 from tests.engine.certificates import Certificate

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from healthgate import Exposition, Later, Measured, NoData, Page, System, Url, below, equals, fallen, growth
-from healthgate.claim.source import AGAIN, Observation, Scene
-from healthgate.probes import exposition
-from healthgate.probes.exposition import CLASSIC, OPENMETRICS, ExpositionRequest, page_of, parse
+from healthgate.claim.observation import AGAIN, Observation
+from healthgate.claim.source import Scene
+from healthgate.probes import exposition_format
+from healthgate.probes.exposition import ExpositionRequest, page_of
+from healthgate.probes.exposition_format import CLASSIC, OPENMETRICS, parse
 from healthgate.secret import Redactor, Secret
 from tests.engine.project import Project
 from tests.engine.target import Hostile, Peer, Target, then, told
@@ -602,4 +604,4 @@ def test_the_second_look_is_the_same_request_again() -> None:
     }
     found = rate.value(Scene("here", systems, seen))
     assert (found.value, found.detail) == (3, "6 in 2 s")
-    assert exposition.parse.cache_info().hits > 0
+    assert exposition_format.parse.cache_info().hits > 0

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from healthgate.claim.facts import NoData
-from healthgate.claim.source import Observation
+from healthgate.claim.observation import Observation
 from healthgate.claim.system import System, Url
-from healthgate.probes.http import Answer, HttpProbe, HttpRequest
+from healthgate.probes.http import HttpProbe, HttpRequest
+from healthgate.probes.http_answer import Answer
 from healthgate.secret import Redactor, Secret
 from tests.engine.certificates import Certificate, made_for
 from tests.engine.target import Hostile, Peer, closed_port, then, told

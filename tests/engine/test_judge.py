@@ -1,6 +1,6 @@
 """Facts and limits in, verdicts out, without a clock or a network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ import pytest
 from healthgate.claim.check import Check, check, declared_on
 from healthgate.claim.facts import NoData, Violated
 from healthgate.claim.limit import Limit, Tier, above, below, equals, percent
-from healthgate.claim.source import TIME_SCALE, FromProfile, Measured, Observation, Scene, Source, measure
+from healthgate.claim.observation import Observation
+from healthgate.claim.source import TIME_SCALE, FromProfile, Measured, Scene, Source, measure
 from healthgate.claim.state import Floor, State
 from healthgate.claim.system import System, Url
 from healthgate.environment.maintenance import Once
@@ -58,9 +59,12 @@ def judge() -> Callable[..., Judge]:
     """A function from what was observed to a judge of it."""
 
     def judging(
-        *observed: Observation, checks: tuple[Check, ...] = (), overrides: dict[str, Override] | None = None
+        *observed: Observation,
+        checks: tuple[Check, ...] = (),
+        overrides: dict[str, Override] | None = None,
+        maintenance: Sequence[Once] = (),
     ) -> Judge:
-        profile = Profile("works", Path("works.yaml"), overrides=overrides or {})
+        profile = Profile("works", Path("works.yaml"), overrides=overrides or {}, maintenance=list(maintenance))
         scene = Scene("works", SETTINGS, {o.id: o for o in observed})
         return Judge(
             "works",
@@ -475,7 +479,8 @@ def test_a_roll_up_is_no_part_of_itself_and_of_nothing_that_merely_begins_alike(
 def test_a_roll_up_is_quiet_where_all_it_sums_up_is_in_maintenance(
     judge: Callable[..., Judge], names: list[str], quiet: bool
 ) -> None:
-    judging = judge(seen({"health": "ill", "pressure": 95, "door": "open"}), checks=(ROLL_UP, DOOR))
     begins, ends = datetime.fromtimestamp(0, UTC), datetime.fromtimestamp(1000, UTC)
-    judging.profile.maintenance.append(Once(begins, ends, "it is cleaned", frozenset(names)))
+    cleaned = Once(begins, ends, "it is cleaned", frozenset(names))
+    ill = seen({"health": "ill", "pressure": 95, "door": "open"})
+    judging = judge(ill, checks=(ROLL_UP, DOOR), maintenance=[cleaned])
     assert (judging.verdict("boiler.summary").maintenance is not None) is quiet

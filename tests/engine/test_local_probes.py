@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from healthgate.claim.facts import NoData
-from healthgate.claim.source import Absent, Observation, Scene
+from healthgate.claim.observation import Observation
+from healthgate.claim.source import Absent, Scene
 from healthgate.claim.system import Address, FilePattern, System
 from healthgate.observe.observer import Observer, Task
 from healthgate.observe.snapshot import Snapshot
 from healthgate.probes import files as files_probe
 from healthgate.probes.files import Files, FilesRequest, Listing
-from healthgate.probes.log import LogRequest
+from healthgate.probes.log_files import LogRequest
 from healthgate.probes.port import Port, PortRequest
 from healthgate.probes.token import Claims, ClaimsRequest, Token
 from healthgate.secret import Redactor, Secret

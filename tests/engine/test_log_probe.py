@@ -19,11 +19,13 @@ from typing import Any
 import pytest
 
 from healthgate.claim.facts import NoData, iso_moment
-from healthgate.claim.source import Observation, Scene
+from healthgate.claim.observation import Observation
+from healthgate.claim.source import Scene
 from healthgate.claim.system import Duration, FilePattern, System
 from healthgate.observe.snapshot import Snapshot
-from healthgate.probes import log as probe
-from healthgate.probes.log import KEPT_LINES, Line, Log, LogLines, LogRequest, literal_of
+from healthgate.probes import log_files as probe
+from healthgate.probes.log import Line, Log, LogLines, literal_of
+from healthgate.probes.log_files import KEPT_LINES, LogRequest
 from healthgate.secret import Redactor, Secret
 
 FOREVER = 20.0
@@ -455,7 +457,7 @@ def test_control_characters_in_a_name_are_made_harmless(tmp_path: Path) -> None:
 
 AS_SOMEBODY = """
 import glob, itertools, json, os, sys
-from healthgate.probes.log import LogRequest
+from healthgate.probes.log_files import LogRequest
 from healthgate.secret import Redactor
 from healthgate.claim.system import FilePattern
 

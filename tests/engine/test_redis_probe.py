@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from healthgate.claim.facts import NoData
-from healthgate.claim.source import Observation, Scene
+from healthgate.claim.observation import Observation
+from healthgate.claim.source import Scene
 from healthgate.claim.system import Address, System
 from healthgate.probes import redis
 from healthgate.probes.redis import NodeAnswer, RedisNodes, RedisRequest, allowed

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from healthgate.claim.source import Observation
+from healthgate.claim.observation import Observation
 from healthgate.claim.state import State
 from healthgate.claim.tally import Tally
 from healthgate.claim.window import Sample

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from healthgate.claim.facts import NoData
-from healthgate.claim.source import Observation, Scene
+from healthgate.claim.observation import Observation
+from healthgate.claim.source import Scene
 from healthgate.claim.system import Duration, StreamUrl, System, Url
 from healthgate.observe.observer import Observer, Task
 from healthgate.observe.snapshot import Snapshot
 from healthgate.probes.http import HttpRequest
-from healthgate.probes.stream import Enough, Heard, Message, Stream, StreamRequest
+from healthgate.probes.listening import Enough, Message, StreamRequest
+from healthgate.probes.stream import Heard, Stream
 from healthgate.secret import Redactor, Secret
 from tests.engine.certificates import Certificate
 from tests.engine.stream_server import BINARY, PING, PONG, TEXT, Speaker, Upgraded, closing_frame, frame

@@ -14,7 +14,8 @@ import pytest
 
 import healthgate
 from healthgate import Address, FilePath, Handshake, NoData, System, Tls, Url
-from healthgate.claim.source import Absent, Observation, Scene
+from healthgate.claim.observation import Observation
+from healthgate.claim.source import Absent, Scene
 from healthgate.secret import Redactor, Secret
 from healthgate.wire import certificate
 from tests.engine.certificates import Authority, Certificate

@@ -3,7 +3,8 @@
 import pytest
 
 from healthgate import FromProfile, NoData, System, Url, Violated, get, measure, tried
-from healthgate.claim.source import Absent, Observation, Scene
+from healthgate.claim.observation import Observation
+from healthgate.claim.source import Absent, Scene
 
 
 class Boiler(System):

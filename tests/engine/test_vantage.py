@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from healthgate import Answer, Exposition, FilePath, IpAddress, NoData, System, Url, bearer, get, head
-from healthgate.claim.source import Absent, Observation, Probe, Scene
+from healthgate.claim.observation import Observation
+from healthgate.claim.source import Absent, Probe, Scene
 from healthgate.observe.observer import Observer, Task
 from healthgate.probes.http import STRAY, STRAY_WITHIN, HttpRequest
 from healthgate.secret import Redactor, Secret

@@ -123,4 +123,4 @@ def test_without_the_option_nothing_of_it_is_loaded(project: Project) -> None:
 
     outcome = project.check("-s")
 
-    assert "loaded failure results terminal\n" in outcome.out
+    assert "loaded results terminal\n" in outcome.out

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from healthgate.claim.limit import at_least, below, percent, reaching
 from healthgate.claim.state import State
-from healthgate.render import promql
+from healthgate.judge import series
 from tests.checks.world import CATALOGUE, ROOT, World
 from tests.render import published
 from tests.render.declared import catalogue, check, rules_of
@@ -89,4 +89,4 @@ def test_every_series_the_rules_and_the_dashboard_ask_for_is_one_a_run_publishes
     page = published.page([verdict("boiler.pressure", State.OK, 1), muted], 0)
     names = {line.partition("{")[0] for line in page.splitlines() if not line.startswith("#")}
     asked = set(re.findall(r"\bhealthgate_[a-z_]+", RULES + (ROOT / "monitoring/dashboard.json").read_text()))
-    assert {promql.READING, promql.STATE, promql.LIMIT, promql.LAST_RUN} <= asked <= names
+    assert {series.READING, series.STATE, series.LIMIT, series.LAST_RUN} <= asked <= names

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lab.clock import iso, now
 from lab.services.lines import system_health
@@ -11,7 +11,10 @@ from lab.services.market.prices import Quote, age_s, mid_deviation_bps
 from lab.universe import HOME_CHANNEL, redis_key
 
 if TYPE_CHECKING:
-    from lab.services.market.service import Market
+    from lab.services.market.listeners import History, Listener, Traffic
+    from lab.services.market.prices import Prices, Writer
+    from lab.services.market.sampler import Sampler
+    from lab.services.market.supervision import Service
 
 TOLERANCE_BPS: Final = 5.0
 TOTAL_SLOTS: Final = 16384
@@ -39,10 +42,25 @@ class NoSampleError(RuntimeError):
     """Nothing has been measured yet."""
 
 
+class Measured(Protocol):
+    """The market service as far as it is measured."""
+
+    started_at: float
+    last_health_check: float
+    fresh_threshold_s: float
+    prices: "Prices"
+    writer: "Writer"
+    traffic: "Traffic"
+    history: "History"
+    listeners: "dict[str, Listener]"
+    sampler: "Sampler"
+    services: "list[Service]"
+
+
 class Diagnostics:
     """Builds every diagnostic body from the latest sample and the counters of the moment."""
 
-    def __init__(self, market: "Market") -> None:
+    def __init__(self, market: Measured) -> None:
         self._market = market
         self.reported = Reported()
 

@@ -62,7 +62,7 @@ class Market:
         self.legs = {name: Leg(name, self.prices, past) for name in names}
         self.writer = Writer(self.pool, self.owner, self.legs["redis"].carried, scale.window(FLOW_WINDOW_PRODUCTION_S))
         self.prices.listeners.append(self.writer.offer)
-        self.streams = Streams(self)
+        self.streams = Streams(self.prices, self.legs["ws"])
         self.traffic = Traffic(scale)
         self.history = History(scale)
         self.listeners = {
@@ -229,7 +229,7 @@ class Market:
 
     async def _warm_up(self) -> None:
         try:
-            await warmup_after_reconnection(self)
+            await warmup_after_reconnection(self.pool, self.prices, self.owner)
         except (LostError, ExhaustedError, ReplyError, OSError, TimeoutError) as error:
             self.log.write("ERROR", "warmup", f"Market data warmup failed: {error}")
         else:

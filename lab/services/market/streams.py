@@ -4,15 +4,13 @@ import asyncio
 import json
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from lab.services.market.prices import KNOWN, Quote
-
-if TYPE_CHECKING:
-    from lab.services.market.service import Market
+from lab.services.market.legs import Leg
+from lab.services.market.prices import KNOWN, Prices, Quote
 
 QUEUE_TICKS: Final = 1000
 INTERNAL_ERROR: Final = 1011
@@ -38,18 +36,18 @@ class Client:
 class Streams:
     """All open client streams."""
 
-    def __init__(self, market: "Market") -> None:
+    def __init__(self, prices: Prices, leg: Leg) -> None:
         self.muted: list[frozenset[str]] = []
         """Sets of symbols not sent to clients, one per fault."""
         self.manners: list[Manner] = []
         """How clients are treated instead of well, one per fault; the newest holds."""
-        self._market = market
+        self._leg = leg
         self._clients: list[Client] = []
-        market.prices.listeners.append(self.spread)
+        prices.listeners.append(self.spread)
 
     def spread(self, quote: Quote) -> None:
         """Queue a tick for every client that subscribed to its symbol."""
-        for shown in self._market.legs["ws"].streamed(quote):
+        for shown in self._leg.streamed(quote):
             if "silent" in self.manners[-1:] or any(shown.symbol in muted for muted in self.muted):
                 continue
             takers = [client for client in self._clients if shown.symbol in client.symbols]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from healthgate.claim.limit import finite, shown
+from healthgate.printable import finite, shown
 
 LARGEST = 2**63
 """The largest whole number that is believed; JSON has no bound, and arithmetic with floats does."""

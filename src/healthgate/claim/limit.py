@@ -5,9 +5,7 @@ shown; `warning` and `critical` are alert lines. They are judged critical first,
 objective, strictly as written: a value on an edge that no tier claims has *missed* its objective.
 """
 
-import math
 import operator
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,7 +15,7 @@ from typing import Any, TypeAlias
 from healthgate import duration
 from healthgate.claim.state import State
 from healthgate.duration import spoken
-from healthgate.printable import printable
+from healthgate.printable import finite, shown
 
 
 @dataclass(frozen=True)
@@ -322,28 +320,6 @@ class Limit:
             if tier is not None and (tier.needs_window or not isinstance(tier.value, bool)):
                 lines.append(f"{name} {self.say(tier)}")
         return ", ".join(lines)
-
-
-def finite(value: float) -> bool:
-    """Whether `value` is a number one can calculate with: not infinite, not NaN, no integer beyond all floats."""
-    return -sys.float_info.max <= value <= sys.float_info.max
-
-
-def shown(value: object) -> str:
-    """Return a reading as people write it: shortest exact digits, true and false, text in quotes."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return f"{value:.6g}" if math.isfinite(value) and abs(value) < 1e6 else f"{value:.12g}"
-    if isinstance(value, str):
-        return f'"{printable(value, 60)}"'
-    if value is None:
-        return "null"
-    if isinstance(value, Mapping):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    return printable(value, 60)
 
 
 def _line(written: Line, beyond: str, reaches: str) -> Tier | None:

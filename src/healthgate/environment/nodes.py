@@ -52,11 +52,15 @@ def not_yaml(error: yaml.MarkedYAMLError) -> tuple[Any, str]:
 
 
 class Nodes:
-    """Reads the nodes of one file, which messages call `label`; gathers what is wrong, with its place."""
+    """Reads the nodes of one file, which messages call `label`; gathers what is wrong, with its place.
+
+    `mentioned` are the keys at the top of the file, whatever stands there.
+    """
 
     def __init__(self, label: str) -> None:
         self.label = label
         self.problems: list[tuple[tuple[int, int], str]] = []
+        self.mentioned: set[str] = set()
         self._visited: set[int] = set()
 
     def mapping_at_top(self, path: Path) -> dict[str, tuple[yaml.Node, yaml.Node]] | None:
@@ -94,6 +98,7 @@ class Nodes:
             self.complain(node, "the file holds no mapping; expected `key: value` lines")
             return None
         self._refuse_tags(node)
+        self.mentioned = {key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
         return self.members(node)
 
     def _refuse_tags(self, top: yaml.Node) -> None:

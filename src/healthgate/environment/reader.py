@@ -172,7 +172,7 @@ class _Reader(Nodes):
                     self.complain(node, f"{key} is {in_words(text)}; expected text")
             else:
                 self.complain(key_node, f"{printable(key, 60)} is not a key of a profile{hint(key, keys)}")
-        missing = [name for name in self.catalogue.systems if name not in top]
+        missing = [name for name in self.catalogue.systems if name not in self.mentioned]
         for name in missing:
             self.complain(None, f"{name} is not mentioned; give its settings, or write `{name}: {ABSENT}`")
         return profile

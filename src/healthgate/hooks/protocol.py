@@ -29,7 +29,7 @@ ACTING_OPTIONS = ("usepdb", "setupshow", "setuponly", "setupplan", "trace")
 def may_be_one_step(config: pytest.Config, items: Iterable[pytest.Item]) -> bool:
     """Whether nothing but pytest itself and this plugin takes part in setting up, calling or tearing down.
 
-    Allure takes part, but is told of checks by their verdicts (`report.allure_run`), not by their steps.
+    Allure takes part, but is told of checks by their verdicts (`hooks.allure_run`), not by their steps.
     """
     if any(getattr(config.option, name, False) for name in ACTING_OPTIONS):
         return False

@@ -6,30 +6,21 @@ from functools import partial
 
 from healthgate.claim.check import Check, Terms
 from healthgate.claim.facts import Facts, NoData, Violated
-from healthgate.claim.limit import Tier, shown
-from healthgate.claim.source import AGAIN, Absent, Later, LookBack, Measured, Observation, Scene
+from healthgate.claim.limit import Tier
+from healthgate.claim.observation import AGAIN, Observation, attempt_mark, sample_mark
+from healthgate.claim.source import Absent, Later, LookBack, Measured, Scene
 from healthgate.claim.state import WORST_FIRST, Floor, State
 from healthgate.claim.window import Sample, interval, lacking
 from healthgate.judge.past import Past
 from healthgate.judge.verdict import Verdict
 from healthgate.nearest import hint
-from healthgate.printable import printable
+from healthgate.printable import printable, shown
 
 DISAGREED = frozenset({State.MISSED, State.WARNING, State.CRITICAL})
 """States in which sources that race may be read once more."""
 
 NOTHING = frozenset({State.UNKNOWN, State.BLOCKED})
 """States of a look that says nothing of what is so now."""
-
-
-def sample_mark(number: int) -> str:
-    """Return the suffix of request ids of sample `number` of this run (the first has none)."""
-    return "" if number == 1 else f" (sample {number})"
-
-
-def attempt_mark(number: int) -> str:
-    """Return the suffix of request ids of attempt `number` (the first has none)."""
-    return "" if number == 1 else f" (attempt {number})"
 
 
 class Judge:

@@ -17,9 +17,9 @@ from healthgate.judge.series import OBSERVED, READING, bounded, selector
 
 if TYPE_CHECKING:
     from healthgate.claim.check import Check
-    from healthgate.claim.source import Observation
+    from healthgate.claim.observation import Observation
     from healthgate.probes.http import HttpRequest
-    from healthgate.probes.prometheus import Line
+    from healthgate.probes.prometheus_answers import Line
 
 LONGEST = 6_000
 """Characters of a query that names its checks; a longer one asks for those of the whole environment."""
@@ -51,7 +51,7 @@ def _selector(environment: str, checks: list["Check"]) -> str:
 
 def looks(observation: "Observation") -> Mapping[str, tuple[Sample, ...]]:
     """Return the looks at each check, by its label, the oldest first; NoData where the answer is not whole."""
-    from healthgate.probes.prometheus import data_of, result_of  # noqa: PLC0415
+    from healthgate.probes.prometheus_answers import data_of, result_of  # noqa: PLC0415
 
     lines = result_of(data_of(observation), f"{READING} with {OBSERVED}", "matrix")
     readings: dict[frozenset[tuple[str, str]], Line] = {}

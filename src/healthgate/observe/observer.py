@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from healthgate.claim.source import Observation, Request
+from healthgate.claim.observation import Observation, Request
 from healthgate.duration import spoken
 from healthgate.printable import printable
 from healthgate.secret import Redactor

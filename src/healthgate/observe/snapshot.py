@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from healthgate.claim.source import Observation
+from healthgate.claim.observation import Observation
 from healthgate.claim.system import System
 from healthgate.claim.tally import Tally
 from healthgate.claim.window import Sample as Reading

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from healthgate.claim.facts import NoData, iso_moment
-from healthgate.claim.source import Observation, Probe, Request, Scene
+from healthgate.claim.observation import Observation, Request
+from healthgate.claim.source import Probe, Scene
 from healthgate.claim.system import System
 from healthgate.printable import printable
-from healthgate.probes.http import Answer, HttpRequest
+from healthgate.probes.http import HttpRequest
+from healthgate.probes.http_answer import Answer
 from healthgate.secret import Redactor, Secret
 
 if TYPE_CHECKING:

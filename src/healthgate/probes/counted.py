@@ -9,10 +9,12 @@ from typing import Any
 from healthgate import duration
 from healthgate.claim import tally
 from healthgate.claim.facts import NoData
-from healthgate.claim.source import Counter, Field, Later, LookBack, Measured, Observation, Probe, Scene, Source
+from healthgate.claim.observation import Observation
+from healthgate.claim.source import Counter, Field, Later, LookBack, Measured, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.claim.tally import Growth, Tally
-from healthgate.probes.http import Answer, Exchange
+from healthgate.probes.http import Exchange
+from healthgate.probes.http_answer import Answer
 
 
 class Counted(Source):

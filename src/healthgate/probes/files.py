@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from healthgate.claim.facts import NoData
-from healthgate.claim.source import Observation, Probe, Request, Scene
+from healthgate.claim.observation import Observation, Request
+from healthgate.claim.source import Probe, Scene
 from healthgate.claim.system import FilePattern, System
-from healthgate.probes.log import files_of
+from healthgate.probes.log_files import files_of
 from healthgate.secret import Redactor, Secret
 from healthgate.wire.whole import unreadable
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from healthgate.claim.source import Observation, Probe, Request, Scene
+from healthgate.claim.observation import Observation, Request
+from healthgate.claim.source import Probe, Scene
 from healthgate.claim.system import Address, System
 from healthgate.secret import Redactor, Secret
 

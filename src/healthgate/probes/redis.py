@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from typing import Any, cast
 
 from healthgate.claim.facts import NoData
-from healthgate.claim.source import Observation, Probe, Request, Scene
+from healthgate.claim.observation import Observation, Request
+from healthgate.claim.source import Probe, Scene
 from healthgate.claim.system import Address, System
 from healthgate.printable import printable
 from healthgate.secret import Redactor, Secret

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from healthgate.claim.facts import NoData
-from healthgate.claim.source import Derived, Observation, Probe, Request, Scene, Source
+from healthgate.claim.observation import Observation, Request
+from healthgate.claim.source import Derived, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.printable import printable
 from healthgate.secret import Redactor, Secret

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from healthgate.claim.facts import Facts, NoData
-from healthgate.claim.source import Observation, Probe, Request, Scene
+from healthgate.claim.observation import Observation, Request
+from healthgate.claim.source import Probe, Scene
 from healthgate.claim.system import System
 from healthgate.secret import Redactor, Secret
 

@@ -13,14 +13,15 @@ from pathlib import Path
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.check import Check
 from healthgate.claim.facts import NoData
-from healthgate.claim.source import Absent, Later, LookBack, Probe, Repeated, Scene, looks_at
+from healthgate.claim.observation import Repeated, attempt_mark, looks_at, sample_mark
+from healthgate.claim.source import Absent, Later, LookBack, Probe, Scene
 from healthgate.claim.state import Floor
 from healthgate.claim.system import System
 from healthgate.claim.tally import LATE, Tally
 from healthgate.claim.window import Sample, reach
 from healthgate.environment.launch import LaunchError, launched
 from healthgate.environment.profile import Profile, ProfileError, Samples
-from healthgate.judge.judge import DISAGREED, Judge, attempt_mark, sample_mark
+from healthgate.judge.judge import DISAGREED, Judge
 from healthgate.judge.past import Counters, Past
 from healthgate.judge.verdict import Verdict
 from healthgate.memory import prometheus as samples

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from healthgate.claim.limit import Limit, Unit, shown
+from healthgate.claim.limit import Limit, Unit
 from healthgate.claim.state import FAILS_AT, WORST_FIRST, Floor, State
 from healthgate.judge.verdict import Verdict
+from healthgate.printable import shown
 from healthgate.tell.results import RunFacts
 
 if TYPE_CHECKING:

@@ -15,10 +15,9 @@ from urllib.parse import quote
 from zlib import crc32
 
 from healthgate.claim.limit import Limit
-from healthgate.claim.source import Observation
+from healthgate.claim.observation import Observation, attempt_mark
 from healthgate.claim.state import State
 from healthgate.duration import roughly
-from healthgate.judge.judge import attempt_mark
 from healthgate.judge.past import Look, Past
 from healthgate.judge.verdict import Verdict, spoken_moment
 from healthgate.nearest import hint

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from healthgate.claim.source import Observation
+from healthgate.claim.observation import Observation
 from healthgate.secret import Redactor
 from healthgate.tell.results import moment
 

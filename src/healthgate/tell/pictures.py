@@ -12,10 +12,11 @@ from html import escape
 from itertools import pairwise
 from typing import Any
 
-from healthgate.claim.limit import DOWNWARD, UPWARD, Limit, Tier, finite, in_time, shown
+from healthgate.claim.limit import DOWNWARD, UPWARD, Limit, Tier, in_time
 from healthgate.claim.state import WORST_FIRST, State
 from healthgate.duration import roughly
 from healthgate.judge.past import Look
+from healthgate.printable import finite, shown
 
 COLOUR = {
     State.OK: "#3fa45b",

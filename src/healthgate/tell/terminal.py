@@ -1,17 +1,15 @@
-"""What people see: progress while observing, then every check with its value, grouped by system."""
+"""What people see when a run ends: every check with its value, grouped by system."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from healthgate.claim.limit import Unit, shown
+from healthgate.claim.limit import Unit
 from healthgate.claim.state import WORST_FIRST, State
 from healthgate.judge.verdict import Verdict
 from healthgate.observe.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    import pytest
+from healthgate.printable import shown
 
 COLOUR = {
     State.OK: {"green": True},
@@ -22,27 +20,6 @@ COLOUR = {
     State.UNKNOWN: {"red": True},
     State.CRITICAL: {"red": True, "bold": True},
 }
-
-
-class Progress:
-    """How many requests have ended: rewritten in place on a terminal, one line elsewhere."""
-
-    def __init__(self, config: "pytest.Config") -> None:
-        self._reporter: Any = config.pluginmanager.getplugin("terminalreporter")
-        self._live = self._reporter is not None and getattr(self._reporter, "isatty", False)
-        self._said = -1
-
-    def show(self, ended: int, total: int) -> None:
-        """Say that `ended` of `total` requests have ended."""
-        if self._reporter is None or ended == self._said:
-            return
-        self._said = ended
-        if self._live:
-            self._reporter.rewrite(f"observing: {ended} of {total} requests", erase=True)
-            if ended == total:
-                self._reporter.write("\n")
-        elif ended == total:
-            self._reporter.write_line(f"observed: {total} requests")
 
 
 @dataclass(frozen=True)

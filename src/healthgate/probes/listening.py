@@ -1,0 +1,343 @@
+"""A stream over a WebSocket while it is listened to: opened step by step, followed until it is enough."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from healthgate.claim.facts import Facts, NoData
+from healthgate.claim.observation import Observation
+from healthgate.claim.system import StreamUrl
+from healthgate.printable import printable
+from healthgate.secret import Redactor, Secret
+from healthgate.version import __version__
+
+STEPS = ("resolve", "connect", "upgrade", "ping")
+"""What it takes to have a stream, in this order."""
+
+
+PING = b"healthgate"
+
+
+PONG_WITHIN = 1.0
+"""Seconds the answer to a ping is waited for, at least."""
+
+
+CLOSE_WITHIN = 0.25
+"""Seconds the other side is given to answer the closing of a stream."""
+
+
+LARGEST_MESSAGE = 1_000_000
+"""Bytes one message may have."""
+
+
+CHUNK = 65_536
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message as it came: text or bytes, and when it was complete, in seconds since 1970."""
+
+    at: float
+    content: str | bytes
+
+    def json(self) -> Facts:
+        """Return the message as JSON; NoData if it is none."""
+        try:
+            return Facts(json.loads(self.content, parse_constant=str))
+        except (ValueError, RecursionError):
+            raise NoData("the message is not JSON") from None
+
+
+class BrokenProbeError(Exception):
+    """What decides whether enough has come failed; the text says how."""
+
+
+Enough = Callable[[Message], bool]
+"""Told every message as it comes; says whether what has come is enough."""
+
+
+def never() -> Callable[[Any], bool]:
+    """Return what never finds that enough has come."""
+    return lambda _: False
+
+
+@dataclass(frozen=True)
+class StreamRequest:
+    """One connection with everything it needs; times in seconds, `budget` in bytes."""
+
+    id: str
+    url: StreamUrl
+    open_within: float
+    listen: float
+    most: int
+    budget: int
+    opening: tuple[str, ...]
+    enough: Callable[[], Enough]
+
+    @property
+    def host(self) -> str:
+        """Scheme, host and port."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}"
+
+    @property
+    def deadline(self) -> float:
+        """Seconds from the first step to the closing."""
+        return self.open_within + max(self.listen, PONG_WITHIN) + CLOSE_WITHIN
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Nothing it sends is secret."""
+        return ()
+
+    def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
+        """Connect, listen and close; a stream is never kept."""
+        began = time.monotonic()
+        listening = _Listening(self, redactor)
+        status, error = "answered", None
+        try:
+            listening.open(began)
+            listening.listen()
+        except Exception as problem:
+            status, error = listening.explain(problem)
+        finally:
+            listening.close()
+        elapsed = round((time.monotonic() - began) * 1000, 3)
+        received = listening.received
+        opened = int(listening.sock is not None)
+        return Observation(self.id, status, time.time(), elapsed, received, error, listening.facts(), opened), None
+
+
+@dataclass
+class _Listening:
+    request: StreamRequest
+    redactor: Redactor
+    steps: dict[str, float] = field(default_factory=dict)
+    kept: list[Message] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
+    binary: bool = False
+    sock: Any = None
+    protocol: Any = None
+    code: int | None = None
+    opened: float = 0.0
+    gaps: list[float] = field(default_factory=list)
+    ended: str = ""
+    ending: str = ""
+    pinged: float = 0.0
+    received: int = 0
+
+    def open(self, began: float) -> None:
+        """Take the steps to an open stream one by one; the error of the first that fails is raised."""
+        from websockets.client import ClientProtocol  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from websockets.uri import parse_uri  # noqa: PLC0415
+
+        from healthgate.wire import bounded  # noqa: PLC0415
+
+        ends = began + self.request.open_within
+        scheme, _, rest = self.request.url.partition("://")
+        host, port = bounded.host_and_port(rest.partition("/")[0], 443 if scheme == "wss" else 80)
+        began = time.monotonic()  # importing the library is no step of the server's
+        addresses = bounded.resolve(host, port)
+        self._reached("resolve", began)
+        began = time.monotonic()
+        self.sock = bounded.connect_to(addresses, ends, self.request.budget)
+        self._reached("connect", began)
+        began = time.monotonic()
+        if scheme == "wss":
+            self.sock = bounded.secured(self.sock, host)
+        self.protocol = ClientProtocol(parse_uri(self.request.url), max_size=LARGEST_MESSAGE)
+        request = self.protocol.connect()
+        request.headers["User-Agent"] = f"healthgate/{__version__}"
+        self.protocol.send_request(request)
+        self._send()
+        while self.protocol.state.name == "CONNECTING" and self.protocol.handshake_exc is None:
+            self._receive()
+        if self.protocol.handshake_exc is not None:
+            raise self.protocol.handshake_exc
+        self._reached("upgrade", began)
+
+    def listen(self) -> None:
+        """Listen until it is enough; whatever ends it, what was heard stays."""
+        from healthgate.wire import bounded  # noqa: PLC0415
+
+        self.opened = last = self.pinged = time.monotonic()
+        if self.protocol.state.name == "OPEN":  # it may have been closed in the same packet that opened it
+            for text in self.request.opening:
+                self.protocol.send_text(text.encode())
+            self.protocol.send_ping(PING)
+        enough, satisfied = self.request.enough(), False
+        ends = self.opened + self.request.listen
+        pong_by = self.opened + PONG_WITHIN
+        try:
+            self._answer()
+            while not self.ended:
+                for message in self._messages():
+                    now = time.monotonic()
+                    self.gaps.append(now - last)
+                    last = now
+                    self.kept.append(message)
+                    satisfied = satisfied or self._is_enough(enough, message)
+                    if len(self.kept) >= self.request.most:
+                        break
+                now = time.monotonic()
+                if self.protocol.close_rcvd is not None:
+                    self._end("closed", self._closed())
+                elif self.protocol.parser_exc is not None:
+                    self._broken(self.protocol.parser_exc)
+                elif self.protocol.eof_sent or self.protocol.state.name == "CLOSED":
+                    self._end("reset", "the server cut the connection off without closing the stream")
+                elif (satisfied or len(self.kept) >= self.request.most) and ("ping" in self.steps or now >= pong_by):
+                    self._end("enough" if satisfied else "most", "enough had come")
+                elif now >= ends and ("ping" in self.steps or now >= pong_by):
+                    self._end("time", "the time was up")
+                else:
+                    only_the_pong = satisfied or len(self.kept) >= self.request.most or now >= ends
+                    self._wait((pong_by if only_the_pong else ends) - now)
+        except bounded.OversizedError:
+            self._end("oversized", f"more than {self.request.budget} bytes came")
+        except OSError as problem:
+            self._end("reset", bounded.explain(problem, self.request.host, self.request.listen)[1])
+        self.gaps.append(time.monotonic() - last)
+
+    def close(self) -> None:
+        """Close the stream and the connection, whatever state they are in."""
+        if self.sock is None:
+            return
+        self.received = self.sock.taken
+        try:
+            if self.protocol is not None and self.protocol.state.name == "OPEN":
+                self.protocol.send_close(1000)
+                self.sock.bound(CLOSE_WITHIN, CHUNK)
+                self._send()
+                while self.protocol.close_rcvd is None and self.protocol.parser_exc is None:
+                    data = self.sock.recv(CHUNK)
+                    if not data:
+                        break
+                    self.protocol.receive_data(data)
+                    self.protocol.events_received()
+        except Exception:  # noqa: S110 (what is being thrown away may fail as it likes)
+            pass
+        finally:
+            self.sock.close()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was found, as plain JSON values."""
+        found: dict[str, Any] = {"steps": self.steps}
+        if self.code is not None:
+            found["code"] = self.code
+        if not self.opened:
+            return found
+        clean = self.redactor
+        return found | {
+            "ended": self.ended,
+            "ending": self.ending,
+            "count": len(self.kept),
+            "listened_s": round(sum(self.gaps), 3),
+            "first_message_ms": round(self.gaps[0] * 1000, 3) if self.kept else None,
+            "largest_gap_ms": round(max(self.gaps, default=0.0) * 1000, 3),
+            "messages": [
+                {"at": one.at, "text": clean.text(one.content)}
+                if isinstance(one.content, str)
+                else {"at": one.at, "binary": base64.b64encode(clean.bytes(one.content)).decode()}
+                for one in self.kept
+            ],
+        }
+
+    def explain(self, problem: Exception) -> tuple[str, str]:
+        """Return one word and one phrase for why there was no open stream."""
+        from websockets.exceptions import InvalidHandshake, InvalidStatus  # noqa: PLC0415
+
+        from healthgate.wire import bounded  # noqa: PLC0415
+
+        if isinstance(problem, BrokenProbeError):
+            return "broken", str(problem)
+        if isinstance(problem, InvalidStatus):
+            self.code = problem.response.status_code
+            return "refused", f"the upgrade to a stream was answered with {self.code}"
+        if isinstance(problem, InvalidHandshake) and not isinstance(problem.__cause__, EOFError):
+            words = printable(self.redactor.text(str(problem)), 80)
+            return "malformed", f"the upgrade to a stream was not answered as WebSocket asks for: {words}"
+        cause = problem.__cause__ if isinstance(problem, InvalidHandshake) and problem.__cause__ else problem
+        received = getattr(self.sock, "taken", 0)
+        if isinstance(cause, bounded.OversizedError):
+            return "oversized", f"the answer is larger than {self.request.budget} bytes"
+        status, words = bounded.explain(cause, self.request.host, self.request.open_within, received)
+        return status, self.redactor.text(words)
+
+    def _is_enough(self, enough: Enough, message: Message) -> bool:
+        try:
+            return enough(message)
+        except Exception as problem:
+            words = f"{type(problem).__name__}: {self.redactor.text(printable(problem))}"
+            raise BrokenProbeError(f"the probe itself is broken: {words}") from problem
+
+    def _reached(self, step: str, began: float) -> None:
+        self.steps[step] = round((time.monotonic() - began) * 1000, 3)
+
+    def _send(self) -> None:
+        for data in self.protocol.data_to_send():
+            if data:
+                self.sock.sendall(data)
+
+    def _receive(self) -> None:
+        data = self.sock.recv(CHUNK)
+        if data:
+            self.protocol.receive_data(data)
+        else:
+            self.protocol.receive_eof()
+
+    def _wait(self, seconds: float) -> None:
+        self.sock.ends = time.monotonic() + seconds
+        try:
+            self._receive()
+        except TimeoutError:
+            return
+        self._answer()
+
+    def _answer(self) -> None:
+        # whoever does not take an answer may still have said something: the next look at what came tells
+        with suppress(OSError):
+            self._send()
+
+    def _messages(self) -> list[Message]:
+        from websockets.frames import Frame, Opcode  # noqa: PLC0415
+
+        found: list[Message] = []
+        for frame in self.protocol.events_received():
+            if not isinstance(frame, Frame):
+                continue  # the answer to the upgrade
+            if frame.opcode is Opcode.PONG and frame.data == PING:
+                self.steps.setdefault("ping", round((time.monotonic() - self.pinged) * 1000, 3))
+            if frame.opcode not in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
+                continue
+            if frame.opcode is not Opcode.CONT:
+                self.binary = frame.opcode is Opcode.BINARY
+                self.parts = []
+            self.parts.append(bytes(frame.data))
+            if frame.fin and len(self.kept) + len(found) < self.request.most:
+                whole = b"".join(self.parts)
+                found.append(Message(time.time(), whole if self.binary else whole.decode(errors="replace")))
+        return found
+
+    def _end(self, ended: str, ending: str) -> None:
+        self.ended, self.ending = ended, ending
+
+    def _closed(self) -> str:
+        close = self.protocol.close_rcvd
+        reason = printable(self.redactor.text(close.reason), 60)
+        return f"the server closed the stream ({close.code}{f': {reason}' if reason else ''})"
+
+    def _broken(self, problem: Exception) -> None:
+        from websockets.exceptions import PayloadTooBig  # noqa: PLC0415
+
+        if isinstance(problem, PayloadTooBig):
+            self._end("oversized", f"a message is larger than {LARGEST_MESSAGE} bytes")
+        elif isinstance(problem, EOFError):
+            self._end("reset", "the server cut the connection off without closing the stream")
+        else:
+            words = printable(self.redactor.text(str(problem)), 80)
+            self._end("malformed", f"what came is not WebSocket: {words}")
