@@ -1,7 +1,8 @@
 """The pytest plugin: options, and the hooks that are worth having before it is known that checks will run.
 
-It is loaded in every pytest run of the environment it is installed in, so it imports nothing but pytest. What
-a run of checks needs is in `healthgate.hooks.session`, imported when there is an `--env`.
+`healthgate run` loads it, and so does a repository whose conftest.py says `pytest_plugins = ("healthgate.plugin",)`.
+Other tests there are run with it too, so that it imports nothing but pytest. What a run of checks needs is in
+`healthgate.hooks.session`, imported when there is an `--env`.
 """
 
 from typing import TYPE_CHECKING

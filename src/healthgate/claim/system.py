@@ -164,7 +164,7 @@ def convert(kind: Any, value: Any) -> Any:
 
 
 def _ip_address(value: str) -> str:
-    import ipaddress  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+    import ipaddress  # noqa: PLC0415 (only a run that needs it pays for it)
 
     wrong = ValueError(f"expected {describe(IpAddress)}")
     try:

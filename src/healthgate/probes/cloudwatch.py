@@ -171,7 +171,7 @@ class CloudWatchRequest(HttpRequest):
     @property
     def netloc(self) -> str:
         """Host and port as the Host header tells them."""
-        from healthgate.wire import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.wire import bounded  # noqa: PLC0415 (only a run that needs it pays for it)
 
         scheme, _, rest = self.host.partition("://")
         usual = 443 if scheme == "https" else 80

@@ -162,7 +162,7 @@ class _Following:
 
     def open(self, began: float) -> None:
         """Take the steps to an open stream one by one; the error of the first that fails is raised."""
-        from healthgate.wire import bounded, connection  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.wire import bounded, connection  # noqa: PLC0415 (only a run that needs it pays for it)
 
         ends = began + self.request.open_within
         began = time.monotonic()  # importing the library is no step of the server's
@@ -259,7 +259,7 @@ class _Following:
 
     def explain(self, problem: Exception) -> tuple[str, str]:
         """Return one word and one phrase for why there was no open stream."""
-        from healthgate.wire import bounded, connection  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.wire import bounded, connection  # noqa: PLC0415 (only a run that needs it pays for it)
 
         if isinstance(problem, BrokenProbeError):
             return "broken", str(problem)

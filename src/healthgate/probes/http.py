@@ -288,7 +288,7 @@ class HttpRequest:
         return max(0.001, self.deadline - (time.monotonic() - began))
 
     def _open(self, began: float) -> Any:
-        from healthgate.wire import bounded, connection  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.wire import bounded, connection  # noqa: PLC0415 (only a run that needs it pays for it)
 
         budget = self.body_limit + HEADERS_BUDGET
         if self.url.startswith("https://"):

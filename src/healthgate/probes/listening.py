@@ -132,7 +132,7 @@ class _Listening:
 
     def open(self, began: float) -> None:
         """Take the steps to an open stream one by one; the error of the first that fails is raised."""
-        from websockets.client import ClientProtocol  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from websockets.client import ClientProtocol  # noqa: PLC0415 (only a run that needs it pays for it)
         from websockets.uri import parse_uri  # noqa: PLC0415
 
         from healthgate.wire import bounded  # noqa: PLC0415

@@ -167,7 +167,7 @@ class RedisRequest:
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Ask the node; the connection is closed in every case."""
-        from healthgate.wire import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.wire import bounded  # noqa: PLC0415 (only a run that needs it pays for it)
 
         began = time.monotonic()
         facts: dict[str, Any] = {}
@@ -227,7 +227,7 @@ class RedisRequest:
         return {"hashes": hashes, "others": others}
 
     def _explain(self, problem: BaseException, received: int, redactor: Redactor) -> tuple[str, str]:
-        from healthgate.wire import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.wire import bounded  # noqa: PLC0415 (only a run that needs it pays for it)
 
         exceptions = _library().exceptions
         if received > self.budget:

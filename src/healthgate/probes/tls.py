@@ -185,7 +185,7 @@ class TlsRequest:
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Shake hands, once or more often, and hang up."""
-        from healthgate.wire import bounded  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+        from healthgate.wire import bounded  # noqa: PLC0415 (only a run that needs it pays for it)
 
         began = time.monotonic()
         looking = _Looking(self, began + self.deadline)

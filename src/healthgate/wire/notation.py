@@ -82,7 +82,7 @@ def from_yaml(text: str, ends: float) -> list[Any]:
     TimeoutError where reading it takes until `ends` (monotonic seconds), OverflowError where it is more than is read.
     Names stay as they are written, and so do times of day, dates, and what is no finite number.
     """
-    import yaml  # noqa: PLC0415 (an unrelated pytest run must not pay for it)
+    import yaml  # noqa: PLC0415 (only a run that needs it pays for it)
 
     building = _Building(ends)
     try:
