@@ -25,7 +25,7 @@ def test_a_limit_that_moves_makes_everything_outdated_until_it_is_rendered(proje
     assert done.code == 1
     told = [line.rpartition(": ")[0] for line in done.err.splitlines()[:-1]]
     assert told == [f"outdated: {name}" for name in WRITTEN]
-    assert done.err.splitlines()[-1] == "mend with: healthgate render"
+    assert done.err.splitlines()[-1] == "fix with: healthgate render"
 
     assert project.render().out.splitlines() == [f"written: {name}" for name in WRITTEN]
     assert project.render("--check").code == 0
@@ -38,7 +38,6 @@ def test_words_that_change_are_outdated_where_they_are_shown(project):
     assert "monitoring/alerts.yaml" in told
     assert "monitoring/dashboard.json" in told
     assert "docs/checks.md" in told
-    assert "alerts_test" not in told  # which judges values, not words
 
 
 def test_a_file_that_is_missing_or_was_changed_by_hand_is_named(project):
@@ -51,7 +50,7 @@ def test_a_file_that_is_missing_or_was_changed_by_hand_is_named(project):
     first, second, mend = done.err.splitlines()
     assert first.startswith("outdated: monitoring/alerts.yaml: line ")
     assert second == "outdated: docs/checks.md: no such file or directory"
-    assert mend == "mend with: healthgate render"
+    assert mend == "fix with: healthgate render"
 
 
 def test_rendering_twice_gives_the_same_bytes(project):
@@ -68,7 +67,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_the_rest_is_written(project
 
     done = project.render()
     assert done.code == 13
-    assert done.err.splitlines() == [f"not written: {name}: File exists" for name in WRITTEN[:3]]
+    assert done.err.splitlines() == [f"not written: {name}: File exists" for name in WRITTEN[:2]]
     assert done.out == "written: docs/checks.md\n"
     assert project.render("--check").err.startswith("outdated: monitoring/alerts.yaml: not a directory\n")
 
@@ -95,6 +94,13 @@ def test_sources_that_are_wrong_are_named_and_nothing_is_written(project, name, 
     assert said in done.err
     assert "Traceback" not in done.err
     assert done.out == ""
+
+
+def test_tests_of_the_rules_are_written_where_they_are_to_be_run(project):
+    done = project.render("--tests", "reports/rules/alerts_test.yaml")
+
+    assert (done.code, done.out, done.err) == (0, "written: reports/rules/alerts_test.yaml\n", "")
+    assert (project.folder / "reports/rules/alerts_test.yaml").read_text().count("../../monitoring/alerts.yaml") == 1
 
 
 def test_an_option_there_is_not_is_a_usage_error(project):

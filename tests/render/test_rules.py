@@ -36,7 +36,7 @@ from tests.render.declared import catalogue, check, rules_of
 from tests.render.prometheus import LOADER
 
 RULES = (ROOT / "monitoring/alerts.yaml").read_text()
-TESTS = (ROOT / "monitoring/alerts_test.yaml").read_text()
+TESTS = alert_tests.text(CATALOGUE, alert_tests.written(ROOT / "tests/checks/spec_rows.yaml"), "alerts.yaml", "")
 
 
 def groups(rules: str) -> dict[str, list[dict]]:
