@@ -13,7 +13,7 @@ from tests.end_to_end.suite import ROOT, Suite
 from tests.lab_process import RunningLab
 
 GENERATED = ROOT / "environments" / "profile.schema.json"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_profile_schema_is_what_the_declarations_say() -> None:
@@ -65,5 +65,6 @@ def test_the_failure_the_readme_shows_is_the_one_that_its_command_gives(lab: Run
 
 def test_every_command_of_the_readme_that_make_offers_is_a_target() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text()))
-    assert {"demo", "test", "bench"} <= named <= targets
+    for page, some in (("README.md", {"demo", "test", "bench"}), ("CONTRIBUTING.md", {"lint", "detection", "soak"})):
+        named = set(re.findall(r"\bmake ([a-z]+)", (ROOT / page).read_text()))
+        assert some <= named <= targets, page
