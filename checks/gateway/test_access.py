@@ -10,6 +10,7 @@ from checks.gateway import (
     Gateway,
 )
 from healthgate import (
+    WARNING,
     Answer,
     FromProfile,
     Measured,
@@ -20,7 +21,6 @@ from healthgate import (
     check,
     each,
     equals,
-    exactly,
     get,
     measure,
 )
@@ -165,7 +165,7 @@ def quick_health_code(answer: Answer, public: bool) -> Measured:
 @check(
     "gateway.auth.quick_health_protected",
     quick_health_code,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="Anonymous call of quick health",
     cause="it was never settled whether this route is public, or its guard has changed",
     action="decide it for this environment and record it as gateway.quick_health_public in the profile",

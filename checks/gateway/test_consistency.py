@@ -6,6 +6,7 @@ from checks.market import MARKET_DATA, REDIS, SYMBOLS, WEBSOCKET, WEBSOCKET_LATE
 from checks.market import REDIS_CLUSTER as SERVICE_REDIS_CLUSTER
 from checks.market.stored import FRESH_WITHIN, prices
 from healthgate import (
+    CRITICAL,
     Answer,
     Facts,
     Measured,
@@ -15,7 +16,6 @@ from healthgate import (
     at_most,
     check,
     equals,
-    exactly,
     measure,
     none,
     shown,
@@ -131,7 +131,7 @@ def states_agree(seen: Facts, told: Facts, answers: dict[str, NodeAnswer]) -> Me
 @check(
     "gateway.consistency.redis_state",
     states_agree,
-    stays=equals(True, critical=exactly(False)),
+    stays=equals(True, otherwise=CRITICAL),
     name="Redis cluster state, gateway and service against Redis",
     cause="diagnostics report a cached state while the cluster is in another",
     action="believe the direct answer, and follow the Redis cluster page",

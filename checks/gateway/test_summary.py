@@ -4,6 +4,7 @@ import re
 
 from checks.gateway import COMPREHENSIVE, REDIS_CLUSTER, SUMMARY, WEBSOCKET_TO_REDIS
 from healthgate import (
+    WARNING,
     Facts,
     Measured,
     NoData,
@@ -118,7 +119,7 @@ def redis_time_agrees(text: Facts, detail: Facts) -> Measured:
             "redis_time",
             "Redis response, summary against detail",
             redis_time_agrees,
-            equals(True, warning=exactly(False)),
+            equals(True, otherwise=WARNING),
         ),
     )
 )

@@ -3,6 +3,7 @@
 from checks.gateway import COMPREHENSIVE, COMPREHENSIVE_LATER, WEBSOCKET_TO_REDIS, WEBSOCKET_TO_REDIS_LATER
 from checks.statement import stated
 from healthgate import (
+    CRITICAL,
     Answer,
     Facts,
     Measured,
@@ -40,7 +41,7 @@ def _restarted(before: Facts, after: Facts) -> bool:
 @check(
     "gateway.websocket.running",
     stated(STATUS["is_running"], true="the listener is running", false="the listener is reported stopped"),
-    stays=equals(True, critical=exactly(False)),
+    stays=equals(True, otherwise=CRITICAL),
     name="WebSocket listener as the gateway sees it",
     cause="the WebSocket listener is down",
     action="read its status and history; restart the market service if it does not bring the listeners back itself",

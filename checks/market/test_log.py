@@ -4,6 +4,7 @@ from checks.market import LOG, WEBSOCKET_DIAGNOSTICS
 from checks.market.written import REACH, SILENT_AFTER
 from healthgate import (
     TIME_SCALE,
+    WARNING,
     Facts,
     Line,
     Log,
@@ -16,7 +17,6 @@ from healthgate import (
     below,
     check,
     equals,
-    exactly,
     measure,
     none,
     percent,
@@ -211,7 +211,7 @@ def closes_without_warmup(log: Log, scale: float) -> Measured:
 @check(
     "market.log.warmup_success",
     closes_without_warmup,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="Warm-up after every closed connection",
     cause="the warm-up failed after a reconnect",
     action="trigger the warm-up by hand",

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from checks.market import INSTALLED, LOG_ARCHIVES, LOG_FILES
-from healthgate import Listing, Measured, Source, check, each, equals, exactly, measure
+from healthgate import WARNING, Listing, Measured, Source, check, each, equals, measure
 
 DETAIL_DAYS = 7
 ARCHIVE_DAYS = 30
@@ -34,7 +34,7 @@ def kept(files: Source, days: int, longest: float | None) -> Source:
     check(
         f"market.log.retention[{name}]",
         kept(files, days, longest),
-        stays=equals(True, warning=exactly(False)),
+        stays=equals(True, otherwise=WARNING),
         name=f"Retention of {what}",
         cause="rotation or archiving is set up wrongly",
         action="mend the rotation; see how much history is left for the next investigation",
@@ -62,7 +62,7 @@ def bounded(listing: Listing) -> Measured:
 @check(
     "market.log.size",
     bounded,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="Size of the logs",
     cause="an error loop fills the log, or rotation is off",
     action="find the line that repeats, stop its cause, then rotate",

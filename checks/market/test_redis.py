@@ -7,6 +7,7 @@ from checks.findings import Findings
 from checks.market import REDIS, REDIS_DIAGNOSTICS
 from checks.statement import stated
 from healthgate import (
+    CRITICAL,
     Facts,
     Measured,
     NoData,
@@ -16,7 +17,6 @@ from healthgate import (
     below,
     check,
     equals,
-    exactly,
     measure,
     ms,
     none,
@@ -39,7 +39,7 @@ MASTERS = 3
 @check(
     "market.redis.connected",
     stated(CLUSTER["connected"], true="the service is connected", false="the service reports no connection"),
-    stays=equals(True, critical=exactly(False)),
+    stays=equals(True, otherwise=CRITICAL),
     name="Redis connection of the market service",
     cause="the Redis cluster is in trouble",
     action="look at the redis-node containers and follow the Redis cluster page",
@@ -59,7 +59,7 @@ MASTERS = 3
 @check(
     "market.redis.ping_success",
     stated(CLUSTER["ping_success"], true="the ping came back", false="the service's ping did not come back"),
-    stays=equals(True, critical=exactly(False)),
+    stays=equals(True, otherwise=CRITICAL),
     name="Redis ping of the market service",
     cause="the Redis cluster cannot be reached",
     action="check the redis-node containers",

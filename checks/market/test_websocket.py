@@ -6,6 +6,7 @@ from checks.gateway import COMPREHENSIVE_LATER as GATEWAY_COMPREHENSIVE_LATER
 from checks.market import WEBSOCKET, WEBSOCKET_DIAGNOSTICS, WEBSOCKET_LATER, moment
 from checks.statement import stated
 from healthgate import (
+    CRITICAL,
     Facts,
     Measured,
     NoData,
@@ -14,7 +15,6 @@ from healthgate import (
     below,
     check,
     equals,
-    exactly,
     measure,
     none,
     percent,
@@ -48,7 +48,7 @@ def stopped_listeners(status: Facts) -> Measured:
 @check(
     "market.ws.running",
     stated(STATUS["is_running"], true="the listener is running", false="the listener is reported stopped"),
-    stays=equals(True, critical=exactly(False)),
+    stays=equals(True, otherwise=CRITICAL),
     name="WebSocket listener",
     cause="the listener is down",
     action="read its status, then its history; restart the market service if it does not bring it back itself",

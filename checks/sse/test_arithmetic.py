@@ -4,6 +4,7 @@ from checks.findings import Findings, listed
 from checks.sse import METRICS, MONITORING
 from checks.sse.written import PROCESS_START
 from healthgate import (
+    WARNING,
     Answer,
     Facts,
     Measured,
@@ -13,7 +14,6 @@ from healthgate import (
     check,
     each,
     equals,
-    exactly,
     falling,
     measure,
     tried,
@@ -57,7 +57,7 @@ def follows(figure: Source, name: str, tolerated: float) -> Source:
     check(
         f"sse.cleanup.arithmetic[{parameter}]",
         follows(block[name], name, tolerated),
-        stays=equals(True, warning=exactly(False)),
+        stays=equals(True, otherwise=WARNING),
         name=f"{title} against the counters",
         cause="the formula changed, or the figure is of another moment than the counters",
         action="open a defect; believe the counters until then",
@@ -120,7 +120,7 @@ def counters_only_grow(
 @check(
     "sse.cleanup.performance_block",
     blocks_agree,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="Performance block against cleanup block",
     cause="the same figures are computed in two places",
     action="open a defect",
@@ -130,7 +130,7 @@ def counters_only_grow(
 @check(
     "sse.counters.monotonic",
     counters_only_grow,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="The cleanup counters only grow",
     cause="counters are reset by code: every rate of them is wrong",
     action="open a defect; believe no rate until then",

@@ -6,19 +6,18 @@ from checks.findings import Findings, listed
 from checks.sse import DECLARED, LOG, METRICS, MONITORING
 from checks.sse.written import last_start
 from healthgate import (
+    WARNING,
     Answer,
     Facts,
-    Limit,
     Log,
     Measured,
     NoData,
     Page,
-    Tier,
     Unit,
     at_least,
+    between,
     check,
     equals,
-    exactly,
     measure,
     none,
     seconds,
@@ -69,7 +68,7 @@ def _in(interval: str, configuration: Facts) -> Measured:
 @check(
     "sse.config.cleanup_interval",
     CONFIGURATION["cleanup_interval_seconds"],
-    stays=Limit(Tier("between", (10, 300)), seconds, warning=Tier("outside", (10, 300))),
+    stays=between(10, 300, seconds, otherwise=WARNING),
     name="Interval of the cleanup",
     cause="the setting does not suit",
     action="set CLEANUP_INTERVAL_SECONDS within the rule; the runbook has settings for high and for low traffic",
@@ -79,7 +78,7 @@ def _in(interval: str, configuration: Facts) -> Measured:
 @check(
     "sse.config.batch_size",
     CONFIGURATION["cleanup_batch_size"],
-    stays=Limit(Tier("between", (1, 100)), connections, warning=Tier("outside", (1, 100))),
+    stays=between(1, 100, connections, otherwise=WARNING),
     name="Batch size of the cleanup",
     cause="the setting does not suit",
     action="set CLEANUP_BATCH_SIZE within the rule; the runbook has settings for high and for low traffic",
@@ -162,7 +161,7 @@ def warnings(log: Log, page: Page | NoData) -> Measured:
 @check(
     "sse.config.declared",
     settings_agree,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="Configuration as reported, logged and declared",
     cause="a setting was changed while the service ran, or its environment was not applied",
     action="restart the service with the configuration that is wanted",
@@ -172,7 +171,7 @@ def warnings(log: Log, page: Page | NoData) -> Measured:
 @check(
     "sse.log.config_validated",
     validated,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="Validation of the configuration at the last start",
     cause="the validation was skipped, or ended with warnings",
     action="read what the service logged at its start",

@@ -3,6 +3,7 @@
 from checks.availability import DOWN
 from checks.sse import COUNTER, MONITORING, REDIS
 from healthgate import (
+    WARNING,
     Facts,
     Measured,
     NoData,
@@ -11,7 +12,6 @@ from healthgate import (
     at_most,
     check,
     equals,
-    exactly,
     measure,
     shown,
 )
@@ -151,7 +151,7 @@ def test_connections(verdict):
 @check(
     "sse.connections.age_order",
     ages_nest,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="Age classes of the event streams",
     cause="the ages are computed wrongly",
     action="check the clock and the times at which connections began",

@@ -5,6 +5,7 @@ from checks.findings import listed
 from checks.sse import HEALTH, MONITORING, STRICT_LEVELS
 from checks.sse.indicators import MADE_OF, SERVING, contradictions, level, unknown_types
 from healthgate import (
+    WARNING,
     Answer,
     Facts,
     Measured,
@@ -103,7 +104,7 @@ def lists_follow(answer: Answer) -> Measured:
 @check(
     "sse.health.level_consistent",
     level_follows,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="Level of the SSE service against its lists",
     cause="the level is computed elsewhere, or every warning counts there",
     action="mend it; where every listed warning is meant to count, set sse.strict_levels in the profile",
@@ -113,7 +114,7 @@ def lists_follow(answer: Answer) -> Measured:
 @check(
     "sse.health.lists_consistent",
     lists_follow,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="Alerts and warnings against the figures",
     cause="the thresholds in the code are not those of the guide",
     action="compare the constants of the service with the table of conditions",

@@ -9,6 +9,7 @@ from checks.sse.rhythm import in_production
 from checks.sse.written import BEFORE, last_start
 from healthgate import (
     TIME_SCALE,
+    WARNING,
     Facts,
     Line,
     Listing,
@@ -22,7 +23,6 @@ from healthgate import (
     at_most,
     check,
     equals,
-    exactly,
     measure,
     none,
     reaching,
@@ -150,7 +150,7 @@ def reach_back(listing: Listing, installed: str | None) -> Measured:
 @check(
     "sse.log.cleanup_completed",
     lines_add_up,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="Lines about cleanups add up",
     cause="cleanups are accounted wrongly, or the format changed and blinds whoever watches the log",
     action="open a defect; compare the line with the format",

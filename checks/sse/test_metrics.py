@@ -6,6 +6,7 @@ from checks.sse.failures import CLEANUPS, ERRORS, failing, share
 from checks.sse.indicators import MADE_OF
 from checks.typed import typed
 from healthgate import (
+    WARNING,
     Answer,
     Facts,
     Limit,
@@ -92,7 +93,7 @@ def declared(name: str, kind: str) -> Source:
     check(
         f"sse.prometheus.families[{name}]",
         declared(name, kind),
-        stays=equals(True, warning=exactly(False)),
+        stays=equals(True, otherwise=WARNING),
         name=f"Metric {name}",
         cause="queries of the dashboard name a metric the exporter does not emit",
         action="add it to the exporter, or mend its type",

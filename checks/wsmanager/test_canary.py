@@ -23,6 +23,7 @@ from checks.wsmanager import (
 )
 from checks.wsmanager.manifest import declared_weight
 from healthgate import (
+    WARNING,
     Answer,
     Exposition,
     Facts,
@@ -194,7 +195,7 @@ def weight(manifest: Facts, created: tuple[float, float, str] | NoData, control:
 @check(
     "wsmanager.canary.flag",
     flags,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="USE_NEW_WS_MANAGER on the canary and only there",
     cause="the canary runs the old manager, so old is compared with old; or production has switched already",
     action="set the variable and deploy again",
@@ -306,7 +307,7 @@ def errors_in_traffic(staging: Rates | NoData, control: Control | NoData) -> Mea
 @check(
     "wsmanager.canary.error_rate",
     errors_compare,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="Errors of the canary against production's",
     cause="the new manager fails more often",
     action="compare the kinds of errors, and prepare the rollback",

@@ -4,6 +4,7 @@ from checks.findings import Findings
 from checks.typed import typed
 from checks.wsmanager import ACTIVE, CLEANED, CREATED, HIGH_WATER, JSON, METRICS, PRODUCTION, RETRIES
 from healthgate import (
+    WARNING,
     Answer,
     Measured,
     NoData,
@@ -13,7 +14,6 @@ from healthgate import (
     check,
     each,
     equals,
-    exactly,
     fallen,
     measure,
     none,
@@ -165,7 +165,7 @@ def restarted(first: Page, second: Page) -> bool:
 @check(
     "wsmanager.counters.monotonic",
     counters_only_grow,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="The manager's counters only grow",
     cause="a counter is handled as a gauge; every rate of it is wrong",
     action="mend the exporter; believe no rate until then",
@@ -176,7 +176,7 @@ def restarted(first: Page, second: Page) -> bool:
 @check(
     "wsmanager.streams.balance",
     streams_balance,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="Arithmetic of streams",
     cause="streams are cleaned up twice, or opened without being counted",
     action="review where a stream is opened, closed and cleaned up",
@@ -186,7 +186,7 @@ def restarted(first: Page, second: Page) -> bool:
 @check(
     "wsmanager.hwm.bounds",
     mark_holds,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="High-water mark of the connections",
     cause="the mark is not kept up to date, or is reset",
     action="mend it; until then it says nothing of how many connections there were",

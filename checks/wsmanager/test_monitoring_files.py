@@ -6,7 +6,7 @@ from checks.wsmanager.alerts import ALERTS
 from checks.wsmanager.dashboard import Panel, panels
 from checks.wsmanager.promql import metric_names
 from checks.wsmanager.routing import integrations, receivers
-from healthgate import Facts, Measured, Page, Tier, Unit, check, each, equals, exactly, measure, none
+from healthgate import WARNING, Facts, Measured, Page, Tier, Unit, check, each, equals, measure, none
 
 panels_found = Unit("panels")
 deviations = Unit("deviations")
@@ -41,7 +41,7 @@ SLACK = "#alerts"
     check(
         f"wsmanager.artifacts.files[{name}]",
         MONITORING.file(name).sound,
-        stays=equals(True, warning=exactly(False)),
+        stays=equals(True, otherwise=WARNING),
         name=f"Monitoring file {name}",
         cause="the file was lost or broken",
         action="restore it from version control",

@@ -3,6 +3,7 @@
 from checks.availability import DOWN, answered
 from checks.wsmanager import DEFAULT, DEFAULT_FORMAT, HEALTH, JSON, METRICS
 from healthgate import (
+    WARNING,
     Answer,
     Facts,
     Measured,
@@ -52,7 +53,7 @@ def views_agree(answer: Answer, status: Facts) -> Measured:
 @check(
     "wsmanager.head.agrees_with_get",
     views_agree,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="HEAD and JSON tell the same health",
     cause="the health check and the metrics are computed in two places",
     action="find which of the two is right, and derive the other from it",

@@ -4,6 +4,7 @@ from checks.availability import DOWN
 from checks.findings import Findings
 from checks.wsmanager import FROM_OUTSIDE, IN_PLAIN, PUBLIC_TLS
 from healthgate import (
+    WARNING,
     Answer,
     Handshake,
     Measured,
@@ -12,7 +13,6 @@ from healthgate import (
     at_least,
     check,
     equals,
-    exactly,
     measure,
     tried,
 )
@@ -144,7 +144,7 @@ def test_encryption(verdict):
 @check(
     "wsmanager.security.access",
     closed,
-    stays=equals(True, warning=exactly(False)),
+    stays=equals(True, otherwise=WARNING),
     name="The metrics route is closed to the outside",
     cause="the allow-list of the ingress was lost: the metrics are public",
     action="limit the route to the allowed networks at the ingress; HEAD may stay open for load balancers",

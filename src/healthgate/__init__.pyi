@@ -11,6 +11,7 @@ from healthgate.claim.limit import at_least as at_least
 from healthgate.claim.limit import at_most as at_most
 from healthgate.claim.limit import bare as bare
 from healthgate.claim.limit import below as below
+from healthgate.claim.limit import between as between
 from healthgate.claim.limit import equals as equals
 from healthgate.claim.limit import exactly as exactly
 from healthgate.claim.limit import lasting as lasting
@@ -30,6 +31,8 @@ from healthgate.claim.source import Measured as Measured
 from healthgate.claim.source import Source as Source
 from healthgate.claim.source import measure as measure
 from healthgate.claim.source import tried as tried
+from healthgate.claim.state import CRITICAL as CRITICAL
+from healthgate.claim.state import WARNING as WARNING
 from healthgate.claim.system import Address as Address
 from healthgate.claim.system import Date as Date
 from healthgate.claim.system import Duration as Duration

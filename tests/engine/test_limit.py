@@ -14,6 +14,7 @@ from healthgate.claim.limit import (
     at_most,
     bare,
     below,
+    between,
     equals,
     exactly,
     in_time,
@@ -72,6 +73,13 @@ FRESHNESS = above(95, percent, warning=90, critical=reaching(80))
         (equals("ok"), "fail", CRITICAL),
         (equals(True), True, OK),
         (equals(True), False, CRITICAL),
+        (equals(True, otherwise=WARNING), False, WARNING),
+        (equals("ok", otherwise=WARNING), "fail", WARNING),
+        (equals(3, otherwise=CRITICAL), 4, CRITICAL),
+        (between(10, 300, seconds), 10, OK),
+        (between(10, 300, seconds), 300, OK),
+        (between(10, 300, seconds), 300.5, CRITICAL),
+        (between(10, 300, seconds, otherwise=WARNING), 9, WARNING),
         (Limit(Tier("in", ("ok", "slow")), critical=Tier("not in", ("ok", "slow"))), "slow", OK),
         (Limit(Tier("in", ("ok", "slow")), critical=Tier("not in", ("ok", "slow"))), "dead", CRITICAL),
         (Limit(Tier("between", (1, 5)), critical=Tier("outside", (0, 9))), 5, OK),
@@ -223,3 +231,17 @@ def test_hostile_text_is_spoken_harmlessly() -> None:
 
     assert spoken == '"\\x1b[31mred\\ud800\\n"'
     spoken.encode()
+
+
+@pytest.mark.parametrize(
+    ("declare", "words"),
+    [
+        (lambda: equals(True, otherwise=OK), "otherwise is ok; expected WARNING or CRITICAL"),
+        (lambda: between(1, 2, otherwise=MISSED), "otherwise is missed; expected WARNING or CRITICAL"),
+        (lambda: equals(3, otherwise=WARNING, critical=over(3)), "not both"),
+        (lambda: between(300, 10), "give the lower edge first"),
+    ],
+)
+def test_anything_else_is_a_warning_or_critical(declare: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        declare()

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from healthgate import duration
-from healthgate.claim.state import State
+from healthgate.claim.state import CRITICAL, WARNING, State
 from healthgate.duration import spoken
 from healthgate.printable import finite, shown
 
@@ -395,6 +395,26 @@ def at_least(
     return _numeric(">=", value, unit, warning, critical, expected)
 
 
+def between(
+    least: float,
+    most: float,
+    unit: Unit = bare,
+    *,
+    otherwise: State = CRITICAL,
+) -> Limit:
+    """Healthy from `least` to `most`, both included; anything else is what `otherwise` says, WARNING or CRITICAL.
+
+    ValueError where `otherwise` is another state, or `most` is below `least`.
+    """
+    if otherwise not in {WARNING, CRITICAL}:
+        raise ValueError(f"otherwise is {otherwise}; expected WARNING or CRITICAL")
+    if most < least:
+        raise ValueError(f"between {least:g} and {most:g} there is nothing; give the lower edge first")
+    outside = Tier("outside", (least, most))
+    lines = (outside, None) if otherwise is WARNING else (None, outside)
+    return Limit(Tier("between", (least, most)), unit, None, *lines)
+
+
 def none(unit: Unit, *, warning: Line = None, critical: Line = None) -> Limit:
     """Healthy at exactly zero. A plain number for an alert line means *above* that number."""
     return Limit(Tier("==", 0), unit, None, _line(warning, ">", ">="), _line(critical, ">", ">="))
@@ -404,13 +424,24 @@ def equals(
     value: Scalar,
     unit: Unit = bare,
     *,
+    otherwise: State | None = None,
     warning: Tier | Lasting | None = None,
     critical: Tier | Lasting | None = None,
 ) -> Limit:
-    """Healthy at exactly `value` (text, number or truth). Without alert lines anything else is critical.
+    """Healthy at exactly `value` (text, number or truth).
 
-    A plain number in `lasting` means other than that number.
+    Anything else is what `otherwise` says, WARNING or CRITICAL; critical where neither that nor a line is given. A
+    plain number in `lasting` means other than that number. ValueError where `otherwise` is another state, or stands
+    beside a line.
     """
-    if warning is None and critical is None:
-        critical = Tier("!=", value)
+    if otherwise is None and warning is None and critical is None:
+        otherwise, other = CRITICAL, Tier("!=", value)
+    else:
+        other = exactly(not value) if isinstance(value, bool) else Tier("!=", value)
+    if otherwise is not None:
+        if otherwise not in {WARNING, CRITICAL}:
+            raise ValueError(f"otherwise is {otherwise}; expected WARNING or CRITICAL")
+        if warning is not None or critical is not None:
+            raise ValueError("give `otherwise` for anything else, or lines of your own, not both")
+        warning, critical = (other, None) if otherwise is WARNING else (None, other)
     return Limit(Tier("==", value), unit, None, _line(warning, "!=", "=="), _line(critical, "!=", "=="))

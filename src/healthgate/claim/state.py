@@ -15,6 +15,10 @@ class State(StrEnum):
     PENDING = "pending"
 
 
+WARNING, CRITICAL = State.WARNING, State.CRITICAL
+"""What anything else than a healthy value is, as limits are written."""
+
+
 class Floor(StrEnum):
     """How bad a state must be to fail the run (`--fail-on`)."""
 
