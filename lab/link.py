@@ -17,7 +17,7 @@ class SupervisorLink:
     """The control plane's end."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.on_exit: Callable[[str], None] = lambda _name: None
+        self.on_exit: Callable[[str], object] = lambda _name: None
         """Called with the name of every process that ended."""
         self._reader = reader
         self._writer = writer

@@ -1,6 +1,7 @@
 """Is the price the same wherever it is served? Stream, Redis and API compared tick by tick (spec 2.9)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 
 from checks.availability import MARKET_SERVICE
@@ -53,7 +54,7 @@ def _streamed(heard: Heard) -> Leg:
 
 def _stored(nodes: Mapping[str, NodeAnswer]) -> Leg:
     stored = {symbol: one for symbol, one in stored_prices(nodes).items() if symbol in PRICE_SAMPLE}
-    return {symbol: _read(lambda one=one: _stored_price(one)) for symbol, one in stored.items()}
+    return {symbol: _read(partial(_stored_price, one)) for symbol, one in stored.items()}
 
 
 def _stored_price(one: StoredPrice) -> Price:
@@ -63,7 +64,11 @@ def _stored_price(one: StoredPrice) -> Price:
 
 def _answered(answers: Sequence[Answer]) -> Leg:
     served_by_api = zip(PRICE_SAMPLE, answers, strict=True)
-    return {symbol: _read(lambda a=answer, s=symbol: price(a.body(), s)) for symbol, answer in served_by_api}
+    return {symbol: _read(partial(_answered_price, answer, symbol)) for symbol, answer in served_by_api}
+
+
+def _answered_price(answer: Answer, symbol: str) -> Price:
+    return price(answer.body(), symbol)
 
 
 def _read(one: Callable[[], Price]) -> Sequence[Price] | NoData:

@@ -50,7 +50,9 @@ def taken(step: str) -> Source:
 
     @measure(*(feed.outcome for feed in FEEDS.values()))
     def succeeded(*feeds: Heard) -> Measured:
-        said, ill, cause = [], [], None
+        said: list[str] = []
+        ill: list[str] = []
+        cause = None
         for kind, heard in zip(FEEDS, feeds, strict=True):
             took = heard.steps.get(step)
             if took is not None:
