@@ -28,6 +28,9 @@ from healthgate.observe.snapshot import Snapshot
 if TYPE_CHECKING:
     from healthgate.tell.github import Commands
 
+TOLD = "healthgate"
+"""The attribute of a report that holds the verdict it tells."""
+
 MUTED = ("muted", "M", ("MAINTENANCE", {"yellow": True}))
 """How a failing check that is in maintenance is shown, whatever its state."""
 
@@ -190,7 +193,7 @@ class Session:
         verdict = item.stash.get(VERDICT, None)
         told = verdict is not None and call.when != "teardown" and _is_told(report, call, verdict)
         if told and verdict is not None:
-            report.healthgate = verdict.as_record()  # type: ignore[attr-defined]
+            report.healthgate = verdict  # type: ignore[attr-defined]
             if report.failed:
                 report.longrepr = as_longrepr(verdict)
             elif report.skipped:
@@ -216,9 +219,9 @@ class Session:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect verdicts where the run's outcome is decided."""
-        record = getattr(report, "healthgate", None)
-        if record is not None:
-            self.outcome.verdicts[report.nodeid] = Verdict.from_record(record)
+        verdict = getattr(report, TOLD, None)
+        if verdict is not None:
+            self.outcome.verdicts[report.nodeid] = verdict
         elif report.failed:
             self.outcome.broke = True
 
@@ -230,11 +233,11 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
         """Give the states that neither pass nor fail a letter and a summary of their own."""
-        record = getattr(report, "healthgate", None)
-        if record is None:
+        verdict = getattr(report, TOLD, None)
+        if verdict is None:
             return None
-        state = State(record["state"])
-        if record["maintenance"] and report.skipped:
+        state = verdict.state
+        if verdict.maintenance and report.skipped:
             return MUTED
         if state is State.UNKNOWN:
             return "error", "U", ("UNKNOWN", {"red": True})
@@ -243,6 +246,21 @@ class Session:
         if report.failed and state in WORDS:
             return "failed", WORDS[state][1], WORDS[state][2]
         return None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_to_serializable(self) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+        """Let a verdict leave this process as plain JSON values."""
+        data = yield
+        if data is not None and (verdict := data.get(TOLD)) is not None:
+            data[TOLD] = verdict.as_record()
+        return data
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_from_serializable(self, data: dict[str, Any]) -> Generator[None, Any, Any]:
+        """Make a verdict of what another process has told."""
+        if data.get(TOLD) is not None:
+            data[TOLD] = Verdict.from_record(data[TOLD])
+        return (yield)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
