@@ -4,7 +4,8 @@ A refused or reset connection and a name that does not resolve prove that nothin
 answer. A late, oversized or garbled one proves nothing: the state is unknown.
 """
 
-from healthgate import Answer, Facts, NoData, Violated
+from healthgate import Facts, NoData, Violated
+from healthgate.readings import Answer
 
 DOWN = frozenset({"refused", "reset", "unresolved"})
 """Outcomes that prove that nothing serves there."""

@@ -1,6 +1,7 @@
 """Does a metrics page have a metric, and is it what it should be?"""
 
-from healthgate import Measured, Page
+from healthgate import Measured
+from healthgate.readings import Page
 
 
 def typed(page: Page, name: str, kind: str) -> Measured:

@@ -9,21 +9,8 @@ from checks.gateway import (
     USER,
     Gateway,
 )
-from healthgate import (
-    WARNING,
-    Answer,
-    FromProfile,
-    Measured,
-    NoData,
-    Source,
-    Tier,
-    Violated,
-    check,
-    each,
-    equals,
-    get,
-    measure,
-)
+from healthgate import WARNING, FromProfile, Measured, NoData, Source, Tier, Violated, check, each, equals, get, measure
+from healthgate.readings import Answer
 
 ROOT = ("gateway.reachable",)
 

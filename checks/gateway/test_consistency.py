@@ -5,21 +5,8 @@ from checks.gateway import COMPREHENSIVE, REDIS_CLUSTER, WEBSOCKET_TO_REDIS_LATE
 from checks.market import MARKET_DATA, REDIS, SYMBOLS, WEBSOCKET, WEBSOCKET_LATER
 from checks.market import REDIS_CLUSTER as SERVICE_REDIS_CLUSTER
 from checks.market.stored import FRESH_WITHIN, prices
-from healthgate import (
-    CRITICAL,
-    Answer,
-    Facts,
-    Measured,
-    NoData,
-    NodeAnswer,
-    Unit,
-    at_most,
-    check,
-    equals,
-    measure,
-    none,
-    shown,
-)
+from healthgate import CRITICAL, Facts, Measured, NoData, Unit, at_most, check, equals, measure, none, shown
+from healthgate.readings import Answer, NodeAnswer
 
 deviations = Unit("deviations")
 points = Unit("points")

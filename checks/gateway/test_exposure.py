@@ -2,7 +2,8 @@
 
 from checks.gateway import LOG_LATER, SUMMARY
 from checks.market import OUTSIDE
-from healthgate import Answer, Limit, Log, Measured, NoData, Observation, Tier, check, equals, measure
+from healthgate import Limit, Measured, NoData, Observation, Tier, check, equals, measure
+from healthgate.readings import Answer, Log
 
 CLOSED = frozenset({"refused", "late", "reset"})
 """How an attempt ends at a port that is closed, or behind a firewall that drops it."""

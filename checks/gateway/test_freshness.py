@@ -1,19 +1,8 @@
 """Are the prices fresh, and are the figures that say so?"""
 
 from checks.gateway import COMPREHENSIVE, REDIS_CLUSTER, SUMMARY, WEBSOCKET_TO_REDIS
-from healthgate import (
-    Answer,
-    Measured,
-    Source,
-    Unit,
-    above,
-    at_most,
-    check,
-    each,
-    exactly,
-    measure,
-    percent,
-)
+from healthgate import Measured, Source, Unit, above, at_most, check, each, exactly, measure, percent
+from healthgate.readings import Answer
 
 FRESHNESS = COMPREHENSIVE.at("data.market_data_diagnostics.data_freshness")
 

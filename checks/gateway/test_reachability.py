@@ -2,21 +2,8 @@
 
 from checks.availability import DOWN, required, served
 from checks.gateway import COMPREHENSIVE, QUICK_HEALTH, REDIS_CLUSTER, SUMMARY, WEBSOCKET_TO_REDIS
-from healthgate import (
-    Answer,
-    Measured,
-    NoData,
-    Source,
-    Tier,
-    Violated,
-    below,
-    check,
-    each,
-    equals,
-    measure,
-    ms,
-    reaching,
-)
+from healthgate import Measured, NoData, Source, Tier, Violated, below, check, each, equals, measure, ms, reaching
+from healthgate.readings import Answer
 
 GIVES_UP_AFTER = 30_000
 """Milliseconds after which the gateway itself gives up on the market service (spec 1.1)."""

@@ -2,21 +2,8 @@
 
 from checks.gateway import COMPREHENSIVE, COMPREHENSIVE_LATER, WEBSOCKET_TO_REDIS, WEBSOCKET_TO_REDIS_LATER
 from checks.statement import stated
-from healthgate import (
-    CRITICAL,
-    Answer,
-    Facts,
-    Measured,
-    Unit,
-    above,
-    below,
-    check,
-    equals,
-    exactly,
-    measure,
-    percent,
-    reaching,
-)
+from healthgate import CRITICAL, Facts, Measured, Unit, above, below, check, equals, exactly, measure, percent, reaching
+from healthgate.readings import Answer
 
 STATUS = WEBSOCKET_TO_REDIS.at("data.websocket_status")
 

@@ -9,7 +9,6 @@ from checks.market.stream import FEED_FRAMES, FEED_SECONDS, MOST_TICKS, SUBSCRIP
 from checks.market.written import KINDS, REACH
 from healthgate import (
     Address,
-    Answer,
     Date,
     Duration,
     FilePattern,
@@ -28,6 +27,7 @@ from healthgate import (
     get,
     measure,
 )
+from healthgate.readings import Answer
 
 
 class Market(System):

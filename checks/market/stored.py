@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from healthgate import NoData, NodeAnswer, shown
+from healthgate import NoData, shown
+from healthgate.readings import NodeAnswer
 
 KEY = "market:"
 FRESH_WITHIN = 30.0

@@ -6,7 +6,8 @@ import struct
 from collections.abc import Callable
 
 from checks.market.prices import Price
-from healthgate import Facts, Message, NoData
+from healthgate import Facts, NoData
+from healthgate.readings import Message
 
 PRICE_SAMPLE = ("EURUSD", "USDJPY", "XAUUSD", "BTCUSD")
 """Symbols whose prices are compared between stream, Redis and API (spec 2.3)."""

@@ -6,8 +6,6 @@ from healthgate import (
     TIME_SCALE,
     WARNING,
     Facts,
-    Line,
-    Log,
     Measured,
     NoData,
     Source,
@@ -24,6 +22,7 @@ from healthgate import (
     seconds,
 )
 from healthgate.duration import spoken
+from healthgate.readings import Line, Log
 
 lines = Unit("lines")
 closes = Unit("closes/h")

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from checks.market import INSTALLED, LOG_ARCHIVES, LOG_FILES
-from healthgate import WARNING, Listing, Measured, Source, check, each, equals, measure
+from healthgate import WARNING, Measured, Source, check, each, equals, measure
+from healthgate.readings import Listing
 
 DETAIL_DAYS = 7
 ARCHIVE_DAYS = 30

@@ -10,20 +10,8 @@ from checks.market.prices import SEQUENCES_APART, TOLERATED_BPS, Gap, Price, dis
 from checks.market.stored import Price as StoredPrice
 from checks.market.stored import prices as stored_prices
 from checks.market.stream import PRICE_SAMPLE, price, tick
-from healthgate import (
-    Answer,
-    Heard,
-    Measured,
-    NoData,
-    NodeAnswer,
-    Source,
-    Unit,
-    at_most,
-    check,
-    each,
-    get,
-    measure,
-)
+from healthgate import Measured, NoData, Source, Unit, at_most, check, each, get, measure
+from healthgate.readings import Answer, Heard, NodeAnswer
 
 bps = Unit("bps")
 

@@ -4,7 +4,8 @@ from checks.findings import Findings
 from checks.market import MARKET_DATA, MARKET_DATA_DIAGNOSTICS, REDIS, SYMBOLS
 from checks.market.prices import TOLERATED_BPS
 from checks.market.stored import FRESH_WITHIN, prices, symbols_with_key
-from healthgate import Answer, Facts, Measured, NoData, NodeAnswer, Unit, check, measure, none
+from healthgate import Facts, Measured, NoData, Unit, check, measure, none
+from healthgate.readings import Answer, NodeAnswer
 
 deviations = Unit("deviations")
 symbols = Unit("symbols")

@@ -11,7 +11,6 @@ from healthgate import (
     Facts,
     Measured,
     NoData,
-    NodeAnswer,
     Unit,
     Violated,
     below,
@@ -23,6 +22,7 @@ from healthgate import (
     reaching,
     shown,
 )
+from healthgate.readings import NodeAnswer
 
 CLUSTER = REDIS_DIAGNOSTICS.at("cluster_health")
 

@@ -3,7 +3,8 @@
 from checks.availability import MARKET_SERVICE, answered, served
 from checks.findings import listed
 from checks.market import COMPREHENSIVE, DIAGNOSTICS, MARKET_DATA, REDIS_CLUSTER, WEBSOCKET
-from healthgate import Answer, Facts, Measured, Source, Tier, Unit, Violated, check, each, equals, measure, shown
+from healthgate import Facts, Measured, Source, Tier, Unit, Violated, check, each, equals, measure, shown
+from healthgate.readings import Answer
 
 services = Unit("services")
 

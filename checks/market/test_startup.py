@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from checks.market import LOG
 from checks.market.written import STARTED, STARTUP, last_start
-from healthgate import Line, Log, Measured, NoData, Tier, Unit, Violated, check, equals, measure, percent
+from healthgate import Measured, NoData, Tier, Unit, Violated, check, equals, measure, percent
 from healthgate.duration import spoken
+from healthgate.readings import Line, Log
 
 lines = Unit("lines")
 services = Unit("services")

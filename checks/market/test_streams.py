@@ -7,7 +7,6 @@ from checks.findings import listed
 from checks.market import CLIENT_STREAM, FEEDS
 from checks.market.stream import STREAM_SAMPLE, is_frame, tick
 from healthgate import (
-    Heard,
     Measured,
     NoData,
     Source,
@@ -23,6 +22,7 @@ from healthgate import (
     percent,
     reaching,
 )
+from healthgate.readings import Heard
 
 ticks = Unit("ticks")
 

@@ -4,7 +4,8 @@ Pictograms get lost on the way through log shippers: no expression rests on one,
 `Health Check - Redis:`, which is written in letters too.
 """
 
-from healthgate import Log, NoData
+from healthgate import NoData
+from healthgate.readings import Log
 
 STARTED = {
     "Binary market listener": "startup.7",

@@ -1,7 +1,8 @@
 """The share of cleanups that fail, of those in a time."""
 
 from checks.sse import FALLING, METRICS
-from healthgate import Growth, Measured, Source, measure, together
+from healthgate import Measured, Source, measure, together
+from healthgate.readings import Growth
 
 ERRORS, CLEANUPS = "sse_cleanup_errors_total", "sse_cleanup_total"
 """The counters on the metrics page, which says when the process began that counts."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from healthgate import Comment, Event
+from healthgate.readings import Comment, Event
 
 PING_EVERY = 15.0
 """Seconds of production between two pings."""

@@ -3,21 +3,8 @@
 from checks.findings import Findings, listed
 from checks.sse import METRICS, MONITORING
 from checks.sse.written import PROCESS_START
-from healthgate import (
-    WARNING,
-    Answer,
-    Facts,
-    Measured,
-    NoData,
-    Page,
-    Source,
-    check,
-    each,
-    equals,
-    falling,
-    measure,
-    tried,
-)
+from healthgate import WARNING, Facts, Measured, NoData, Source, check, each, equals, falling, measure, tried
+from healthgate.readings import Answer, Page
 
 STATS = MONITORING.at("cleanup_stats")
 PERFORMANCE = MONITORING.at("performance_metrics")

@@ -6,13 +6,9 @@ from checks.sse.rhythm import in_production
 from checks.sse.written import last_start
 from healthgate import (
     TIME_SCALE,
-    Answer,
     Facts,
-    Growth,
-    Log,
     Measured,
     NoData,
-    Page,
     Unit,
     above,
     at_least,
@@ -31,6 +27,7 @@ from healthgate import (
     rising,
     tried,
 )
+from healthgate.readings import Answer, Growth, Log, Page
 
 STATS = MONITORING.at("cleanup_stats")
 PERFORMANCE = MONITORING.at("performance_metrics")

@@ -2,7 +2,8 @@
 
 from checks.findings import Findings
 from checks.sse import MONITORING, PUBLISHED
-from healthgate import TIME_SCALE, Answer, Measured, MetricData, Violated, at_most, check, measure, seconds
+from healthgate import TIME_SCALE, Measured, Violated, at_most, check, measure, seconds
+from healthgate.readings import Answer, MetricData
 
 OLDEST = 300.0
 """Seconds of production the newest datum may be old: five times the period at which they are published."""

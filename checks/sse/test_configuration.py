@@ -7,12 +7,9 @@ from checks.sse import DECLARED, LOG, METRICS, MONITORING
 from checks.sse.written import last_start
 from healthgate import (
     WARNING,
-    Answer,
     Facts,
-    Log,
     Measured,
     NoData,
-    Page,
     Unit,
     at_least,
     between,
@@ -24,6 +21,7 @@ from healthgate import (
     tried,
 )
 from healthgate.duration import roughly
+from healthgate.readings import Answer, Log, Page
 
 CONFIGURATION = MONITORING.at("configuration")
 

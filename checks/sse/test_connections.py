@@ -2,19 +2,8 @@
 
 from checks.availability import DOWN
 from checks.sse import COUNTER, MONITORING, REDIS
-from healthgate import (
-    WARNING,
-    Facts,
-    Measured,
-    NoData,
-    NodeAnswer,
-    Unit,
-    at_most,
-    check,
-    equals,
-    measure,
-    shown,
-)
+from healthgate import WARNING, Facts, Measured, NoData, Unit, at_most, check, equals, measure, shown
+from healthgate.readings import NodeAnswer
 
 STATS = MONITORING.at("connection_stats")
 CLASSES = MONITORING.at("cleanup_stats")

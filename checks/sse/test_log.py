@@ -11,12 +11,8 @@ from healthgate import (
     TIME_SCALE,
     WARNING,
     Facts,
-    Line,
-    Listing,
-    Log,
     Measured,
     NoData,
-    Page,
     Unit,
     Violated,
     at_least,
@@ -29,6 +25,7 @@ from healthgate import (
     tried,
 )
 from healthgate.duration import roughly, spoken
+from healthgate.readings import Line, Listing, Log, Page
 
 intervals = Unit("intervals")
 lines = Unit("lines")

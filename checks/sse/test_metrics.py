@@ -7,16 +7,13 @@ from checks.sse.indicators import MADE_OF
 from checks.typed import typed
 from healthgate import (
     WARNING,
-    Answer,
     Facts,
     Limit,
     Measured,
     NoData,
-    Page,
     Source,
     Tier,
     Unit,
-    Vector,
     at_most,
     bare,
     check,
@@ -28,6 +25,7 @@ from healthgate import (
     percent,
     tried,
 )
+from healthgate.readings import Answer, Page, Vector
 
 deviations = Unit("deviations")
 

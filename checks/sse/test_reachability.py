@@ -2,7 +2,8 @@
 
 from checks.availability import answered, served
 from checks.sse import HEALTH, MONITORING
-from healthgate import Answer, Measured, Tier, Unit, Violated, at_most, check, equals, measure
+from healthgate import Measured, Tier, Unit, Violated, at_most, check, equals, measure
+from healthgate.readings import Answer
 
 age_s = Unit("s", floor=-5)
 """Seconds of age. Clocks may differ by five; a time further ahead means that no age can be told."""

@@ -1,6 +1,7 @@
 """What the SSE service writes into its log, and what each line means (spec 5.9)."""
 
-from healthgate import Log, NoData, Page
+from healthgate import NoData
+from healthgate.readings import Log, Page
 
 KINDS = {
     "cleanup": (

@@ -24,17 +24,13 @@ from checks.wsmanager import (
 from checks.wsmanager.manifest import declared_weight
 from healthgate import (
     WARNING,
-    Answer,
     Exposition,
     Facts,
-    Growth,
     Measured,
     NoData,
-    Page,
     Source,
     Tier,
     Unit,
-    Vector,
     at_most,
     check,
     equals,
@@ -46,6 +42,7 @@ from healthgate import (
     tried,
 )
 from healthgate.duration import spoken
+from healthgate.readings import Answer, Growth, Page, Vector
 
 times = Unit("times")
 

@@ -1,8 +1,9 @@
 """Does the log tell of retries? As the application writes it (spec 4.11)."""
 
 from checks.wsmanager import LOG
-from healthgate import TIME_SCALE, Log, Measured, Unit, at_most, check, measure
+from healthgate import TIME_SCALE, Measured, Unit, at_most, check, measure
 from healthgate.duration import spoken
+from healthgate.readings import Log
 
 lines = Unit("lines")
 

@@ -3,21 +3,8 @@
 from checks.findings import Findings
 from checks.typed import typed
 from checks.wsmanager import ACTIVE, CLEANED, CREATED, HIGH_WATER, JSON, METRICS, PRODUCTION, RETRIES
-from healthgate import (
-    WARNING,
-    Answer,
-    Measured,
-    NoData,
-    Page,
-    Source,
-    Unit,
-    check,
-    each,
-    equals,
-    fallen,
-    measure,
-    none,
-)
+from healthgate import WARNING, Measured, NoData, Source, Unit, check, each, equals, fallen, measure, none
+from healthgate.readings import Answer, Page
 
 deviations = Unit("deviations")
 

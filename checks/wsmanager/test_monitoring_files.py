@@ -6,7 +6,8 @@ from checks.wsmanager.alerts import ALERTS
 from checks.wsmanager.dashboard import Panel, panels
 from checks.wsmanager.promql import metric_names
 from checks.wsmanager.routing import integrations, receivers
-from healthgate import WARNING, Facts, Measured, Page, Tier, Unit, check, each, equals, measure, none
+from healthgate import WARNING, Facts, Measured, Tier, Unit, check, each, equals, measure, none
+from healthgate.readings import Page
 
 panels_found = Unit("panels")
 deviations = Unit("deviations")

@@ -7,15 +7,10 @@ from checks.wsmanager.alerts import ALERTS, AlertRule
 from checks.wsmanager.promql import metric_names
 from healthgate import (
     TIME_SCALE,
-    Alerts,
     Facts,
     Measured,
     NoData,
-    Rule,
-    Rules,
     Source,
-    Target,
-    Targets,
     Tier,
     Unit,
     at_least,
@@ -27,6 +22,7 @@ from healthgate import (
     prometheus_seconds,
 )
 from healthgate.duration import spoken
+from healthgate.readings import Alerts, Rule, Rules, Target, Targets
 
 days = Unit("days")
 

@@ -4,7 +4,6 @@ from checks.availability import DOWN, answered
 from checks.wsmanager import DEFAULT, DEFAULT_FORMAT, HEALTH, JSON, METRICS
 from healthgate import (
     WARNING,
-    Answer,
     Facts,
     Measured,
     NoData,
@@ -18,6 +17,7 @@ from healthgate import (
     measure,
     shown,
 )
+from healthgate.readings import Answer
 
 TYPES = {"prometheus": "text/plain; version=0.0.4", "json": "application/json"}
 """The content type of each format."""

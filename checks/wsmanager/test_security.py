@@ -3,19 +3,8 @@
 from checks.availability import DOWN
 from checks.findings import Findings
 from checks.wsmanager import FROM_OUTSIDE, IN_PLAIN, PUBLIC_TLS
-from healthgate import (
-    WARNING,
-    Answer,
-    Handshake,
-    Measured,
-    NoData,
-    Unit,
-    at_least,
-    check,
-    equals,
-    measure,
-    tried,
-)
+from healthgate import WARNING, Measured, NoData, Unit, at_least, check, equals, measure, tried
+from healthgate.readings import Answer, Handshake
 
 days = Unit("days", floor=None)
 

@@ -11,18 +11,8 @@ from checks.wsmanager import (
     grown,
     of,
 )
-from healthgate import (
-    Growth,
-    Measured,
-    Page,
-    Unit,
-    at_most,
-    below,
-    check,
-    lasting,
-    measure,
-    reaching,
-)
+from healthgate import Measured, Unit, at_most, below, check, lasting, measure, reaching
+from healthgate.readings import Growth, Page
 
 connections = Unit("connections")
 streams = Unit("streams", floor=None)

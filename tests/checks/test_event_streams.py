@@ -98,7 +98,7 @@ def test_pings_come_every_quarter_of_a_minute(world, state, words):
 
 def test_a_look_at_a_stream_is_over_when_an_event_and_two_pings_have_come():
     from checks.sse.stream import two_pings
-    from healthgate import Comment, Event
+    from healthgate.readings import Comment, Event
 
     event, ping, other = Event(0, "", "message", ""), Comment(1, "ping"), Comment(1, "hello")
     enough = two_pings()

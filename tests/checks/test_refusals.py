@@ -3,8 +3,9 @@
 import pytest
 
 from checks.gateway.test_access import quick_health_code, turned_away
-from healthgate import Answer, Measured, NoData
+from healthgate import Measured, NoData
 from healthgate.claim.observation import Observation
+from healthgate.readings import Answer
 
 TOO_LARGE = Answer(Observation("x", "oversized", 0.0, 1.0, error="the answer is larger", facts={"code": 401}))
 WHOLE = Answer(Observation("x", "answered", 0.0, 1.0, facts={"code": 401, "json": {"success": False}}))

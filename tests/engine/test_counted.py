@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from healthgate import Exposition, Growth, NoData, System, Url, counter, get, together
+from healthgate import Exposition, NoData, System, Url, counter, get, together
 from healthgate.claim.observation import AGAIN, Observation
 from healthgate.claim.source import Scene
 from healthgate.claim.state import State
 from healthgate.claim.tally import Tally, chosen, grown
 from healthgate.memory import history as histories
 from healthgate.memory.history import History
+from healthgate.readings import Growth
 from tests.engine.project import Outcome, Project
 from tests.engine.target import Target
 from tests.engine.test_exposition import CLASSIC, pages

@@ -858,7 +858,8 @@ def test_how_far_a_stream_got_cannot_be_told_of_one_that_was_given_up() -> None:
 PLANT = '''\
 """A system that sends events."""
 
-from healthgate import Comment, Duration, EventStream, Secret, System, Url, bearer, get, measure
+from healthgate import Duration, EventStream, Secret, System, Url, bearer, get, measure
+from healthgate.readings import Comment
 
 
 class Plant(System):

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from healthgate import Exposition, Later, Measured, NoData, Page, System, Url, below, equals, fallen, growth
+from healthgate import Exposition, Later, Measured, NoData, System, Url, below, equals, fallen, growth
 from healthgate.claim.observation import AGAIN, Observation
 from healthgate.claim.source import Scene
 from healthgate.probes import exposition_format
 from healthgate.probes.exposition import ExpositionRequest, page_of
 from healthgate.probes.exposition_format import CLASSIC, OPENMETRICS, parse
+from healthgate.readings import Page
 from healthgate.secret import Redactor, Secret
 from tests.engine.project import Project
 from tests.engine.target import Hostile, Peer, Target, then, told

@@ -13,9 +13,10 @@ import jsonschema
 import pytest
 
 import healthgate
-from healthgate import Address, FilePath, Handshake, NoData, System, Tls, Url
+from healthgate import Address, FilePath, NoData, System, Tls, Url
 from healthgate.claim.observation import Observation
 from healthgate.claim.source import Absent, Scene
+from healthgate.readings import Handshake
 from healthgate.secret import Redactor, Secret
 from healthgate.wire import certificate
 from tests.engine.certificates import Authority, Certificate

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from healthgate import Answer, Exposition, FilePath, IpAddress, NoData, System, Url, bearer, get, head
+from healthgate import Exposition, FilePath, IpAddress, NoData, System, Url, bearer, get, head
 from healthgate.claim.observation import Observation
 from healthgate.claim.source import Absent, Probe, Scene
 from healthgate.observe.observer import Observer, Task
 from healthgate.probes.http import STRAY, STRAY_WITHIN, HttpRequest
+from healthgate.readings import Answer
 from healthgate.secret import Redactor, Secret
 from healthgate.wire import bounded
 from tests.engine.certificates import Certificate, made_for
