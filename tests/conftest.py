@@ -10,7 +10,14 @@ import pytest
 
 from tests.lab_process import RunningLab
 
-pytest_plugins = ["tests.ceilings", "tests.machine", "tests.once_more", "tests.spent", "tests.tools"]
+pytest_plugins = [
+    "tests.ceilings",
+    "tests.machine",
+    "tests.once_more",
+    "tests.spent",
+    "tests.tools",
+    "tests.parts.fixtures",
+]
 
 TOGETHER = {
     "tests/detection/": "the detection matrix",

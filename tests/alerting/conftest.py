@@ -8,8 +8,8 @@ import pytest
 from healthgate.tell.alerting import alertmanager as alertmanagers
 from healthgate.tell.alerting import notices
 from tests.alerting.servers import Alertmanager, Webhook
-from tests.engine.project import WELL, Project
-from tests.engine.target import Target
+from tests.parts.project import Project
+from tests.parts.target import Target
 from tests.tools import program
 
 
@@ -18,15 +18,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorter pauses between attempts within this process."""
     monkeypatch.setattr(alertmanagers, "PAUSES", (0.02, 0.08))
     monkeypatch.setattr(notices, "PAUSES", (0.02, 0.08))
-
-
-@pytest.fixture
-def target() -> Iterator[Target]:
-    """A healthy target; a test changes `answers` to make it ill."""
-    server = Target()
-    server.answers.update(WELL)
-    yield server
-    server.close()
 
 
 @pytest.fixture

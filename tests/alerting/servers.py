@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from tests.engine.target import closed_port
+from tests.parts.target import closed_port
 from tests.tools import program
 
 EXAMPLE = Path(__file__).parents[2] / "monitoring/alertmanager.yaml"

@@ -14,7 +14,7 @@ from healthgate.memory.history import History
 from healthgate.tell.account import Account
 from healthgate.tell.alerting import alertmanager, notices
 from healthgate.tell.alerting.told import Told
-from tests.outputs import world
+from tests.tell import world
 
 
 def verdict(state: State, name: str = "boiler.pressure", environment: str = "works", **more: Any) -> Verdict:

@@ -10,9 +10,9 @@ import pytest
 from healthgate.tell.alerting import alertmanager, options
 from healthgate.wire import bounded
 from tests.alerting.telling import CRITICAL, OK, tell, verdict
-from tests.engine.project import Project
-from tests.engine.target import CUT_OFF, Hostile, Peer, Target, closed_port, then, told
-from tests.outputs.test_pushgateway import ADDRESSES
+from tests.parts.project import Project
+from tests.parts.target import CUT_OFF, Hostile, Peer, Target, closed_port, then, told
+from tests.tell.test_pushgateway import ADDRESSES
 
 HTML = b"HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n<!doctype html><html>hello</html>"
 LOGIN = b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n"

@@ -13,8 +13,8 @@ from healthgate.tell.alerting.alert import Alert
 from healthgate.tell.alerting.plan import Holding
 from tests.alerting.servers import EXAMPLE, Alertmanager, Webhook, until
 from tests.alerting.telling import CRITICAL, OK, UNKNOWN, tell, verdict
-from tests.engine.project import Project
-from tests.outputs import world
+from tests.parts.project import Project
+from tests.tell import world
 
 STOPPED = "HealthgateRunsStopped unknown"
 

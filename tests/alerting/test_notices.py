@@ -14,9 +14,9 @@ from healthgate.judge.verdict import Verdict
 from healthgate.tell.alerting import notices
 from tests.alerting.servers import Webhook
 from tests.alerting.telling import BLOCKED, CRITICAL, MISSED, OK, PENDING, UNKNOWN, WARNING, notify, verdict
-from tests.engine.project import Project
-from tests.engine.target import Hostile, Peer, Target, closed_port, told
-from tests.outputs import world
+from tests.parts.project import Project
+from tests.parts.target import Hostile, Peer, Target, closed_port, told
+from tests.tell import world
 
 pytest.importorskip("apprise", reason="no apprise here: pip install 'healthgate[notify]'")
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")

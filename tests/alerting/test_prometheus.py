@@ -15,8 +15,8 @@ from healthgate.claim import catalogue as catalogues
 from healthgate.render import alerts
 from tests.alerting.servers import EXAMPLE, Alertmanager, Webhook
 from tests.alerting.telling import CRITICAL, tell, verdict
-from tests.engine.project import Project
-from tests.engine.target import Target
+from tests.parts.project import Project
+from tests.parts.target import Target
 from tests.render.prometheus import Prometheus, Promtool
 from tests.tools import needs, program
 

@@ -13,8 +13,8 @@ from healthgate.tell.alerting import alert as alerts
 from healthgate.tell.alerting.alertmanager import Receiver
 from tests.alerting.servers import Alertmanager, Webhook, until
 from tests.alerting.telling import BLOCKED, CRITICAL, OK, UNKNOWN, WARNING, tell, verdict
-from tests.engine.project import Project
-from tests.engine.target import Target, closed_port
+from tests.parts.project import Project
+from tests.parts.target import Target, closed_port
 
 
 def test_a_fault_in_the_second_to_fourth_of_five_runs_is_told_once_and_once_that_it_is_over(

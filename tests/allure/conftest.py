@@ -2,39 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from tests.allure.world import Told, told_everything
-from tests.engine.project import WELL, Project
-from tests.engine.target import Target
-from tests.outputs.world import ANSWERS
+from tests.parts.project import Project
+from tests.parts.target import Target
+from tests.tell.world import ANSWERS
 
 ALONE_AND_WITH_WORKERS: list[tuple[str, ...]] = [(), ("-n", "2")]
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Target]:
-    server = Target()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def target(server: Target) -> Target:
-    """A healthy target; a test changes `answers` to make it ill."""
-    server.forget()
-    server.answers.update(WELL)
-    return server
-
-
-@pytest.fixture
-def project(tmp_path: Path, target: Target) -> Project:
-    """A repository with checks of one system and the environment `works`, which is the healthy target."""
-    project = Project(tmp_path)
-    project.environment("works", boiler={"url": target.url})
-    return project
 
 
 @pytest.fixture(scope="session")

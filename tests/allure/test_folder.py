@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.allure.world import Left
-from tests.engine.project import Outcome, Project
-from tests.engine.target import Target
+from tests.parts.project import Outcome, Project
+from tests.parts.target import Target
 
 ALLURE = "--alluredir=left"
 EARLIER = "0f0f0f0f-0f0f-0f0f-0f0f-0f0f0f0f0f0f"

@@ -4,8 +4,8 @@ import pytest
 
 from tests.allure.conftest import ALONE_AND_WITH_WORKERS
 from tests.allure.world import Left
-from tests.engine.project import Outcome, Project
-from tests.engine.target import Target
+from tests.parts.project import Outcome, Project
+from tests.parts.target import Target
 
 TOKEN = "planted-T0ken-" + "0123456789abcdef" * 4
 

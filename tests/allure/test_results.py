@@ -10,9 +10,9 @@ import pytest
 
 from healthgate.tell.allure import unknown_place
 from tests.allure.world import BECAUSE, DASHBOARD, LOOKS, REPORT_URL, RUN_URL, Told
-from tests.engine.project import Project
-from tests.engine.target import Target
-from tests.outputs.world import STATES, TOKEN
+from tests.parts.project import Project
+from tests.parts.target import Target
+from tests.tell.world import STATES, TOKEN
 
 STATUS = {"ok": "passed", "unknown": "broken", "blocked": "skipped"}
 """What a state is for Allure; every other one is failed."""

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tests.allure.world import Left
-from tests.engine.project import Project
-from tests.engine.target import Target
+from tests.parts.project import Project
+from tests.parts.target import Target
 
 CHECKS = '''\
 """Is the boiler well?"""

@@ -11,8 +11,8 @@ from typing import Any
 
 from healthgate.claim.state import State
 from healthgate.memory.history import History
-from tests.engine.project import Outcome, Project
-from tests.outputs.world import TOKEN, everything, verdict
+from tests.parts.project import Outcome, Project
+from tests.tell.world import TOKEN, everything, verdict
 
 FOLDER = "left/allure"
 DASHBOARD = "https://grafana.example/d/x?var-environment={environment}&system={system}&check={check}&viewPanel={panel}"

@@ -68,7 +68,7 @@ FAULTS: dict[str, tuple[tuple[str, dict[str, Any]], dict[str, str], int]] = {
 OF_EACH_KIND = frozenset({"pool held, warning", "market service down", "route hangs", "field dropped"})
 """A warning, an outage with all that rests on it, an answer that does not come, one that cannot be read: every code.
 
-The others are left to `make detection`: what a probe makes of each is tested without a lab in tests/engine.
+The others are left to `make detection`: what a probe makes of each is tested without a lab in tests/probes.
 """
 BLOCKING = {
     POOL_PROOF,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from healthgate.page import node
-from tests.engine.target import closed_port
 from tests.page.world import ROOT, Answer, report, result, written
+from tests.parts.target import closed_port
 
 NO_HISTORY = ("--history", "/dev/null")
 

@@ -16,8 +16,8 @@ from threading import Thread
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from tests.engine.project import PATIENCE, WELL, Project
-from tests.engine.target import Target
+from tests.parts.project import PATIENCE, WELL, Project
+from tests.parts.target import Target
 
 ROOT = Path(__file__).parents[2]
 TRACKER = "https://tracker.example/OPS-77"

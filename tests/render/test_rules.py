@@ -30,8 +30,8 @@ from healthgate.judge.series import CODES
 from healthgate.render import alert_tests, alerts, promql
 from tests.checks.test_catalogue import ROWS, STATES
 from tests.checks.world import CATALOGUE, ROOT
-from tests.engine.test_evaluator_examples import ROWS as CLAIMS
-from tests.engine.test_evaluator_examples import limit_of
+from tests.claim.test_evaluator_examples import ROWS as CLAIMS
+from tests.claim.test_evaluator_examples import limit_of
 from tests.render.declared import catalogue, check, rules_of
 from tests.render.prometheus import LOADER
 
