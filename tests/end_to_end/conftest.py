@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.suite import Suite
+from tests.end_to_end.suite import HEALTHY_WITHIN_S, Suite
 from tests.lab_process import RunningLab, wait_until
 
 
@@ -16,5 +16,5 @@ def lab(running_lab: RunningLab) -> RunningLab:
 @pytest.fixture
 def suite(lab: RunningLab, tmp_path: Path) -> Suite:
     lab.reset()
-    wait_until(lab.is_healthy, 90, "the lab is healthy")
+    wait_until(lab.is_healthy, HEALTHY_WITHIN_S, "the lab is healthy")
     return Suite(tmp_path, lab)

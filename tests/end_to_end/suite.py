@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab_process import Patience, RunningLab, Starvation
+from tests.lab_process import Patience, RunningLab, Starvation, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEADLINE = "3s"
 WITHIN_S = 30.0
+HEALTHY_WITHIN_S = 90.0
 TIMES = 5
 """How often a run is made at most that finds something wrong with a lab that is starved."""
 SAMPLE = ("--sample", "700ms")
@@ -86,7 +87,8 @@ class Suite:
             outcome = self.once(*options, **variables)
             if not outcome.not_ok or not starvation.lately():
                 break
-            self.lab.reset_requests()
+            wait_until(self.lab.is_healthy, HEALTHY_WITHIN_S, "the lab is healthy")
+            self.lab.reset_requests()  # nobody is left whom a starved service has not yet answered
         return outcome
 
     def once(self, *options: str, **variables: str) -> Outcome:

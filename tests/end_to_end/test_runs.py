@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.end_to_end.suite import ROOT, Outcome, Suite
+from tests.end_to_end.suite import HEALTHY_WITHIN_S, ROOT, Outcome, Suite
 from tests.lab_process import RunningLab, wait_until
 
 SUMMARY = "/api/python-health"
@@ -87,7 +87,7 @@ def healthy(running_lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -
     @cache
     def made(*options: str) -> Healthy:
         running_lab.reset()
-        wait_until(running_lab.is_healthy, 90, "the lab is healthy")
+        wait_until(running_lab.is_healthy, HEALTHY_WITHIN_S, "the lab is healthy")
         suite = Suite(tmp_path_factory.mktemp("healthy"), running_lab)
         running_lab.reset_requests()
         run = suite.run(*options)

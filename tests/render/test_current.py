@@ -126,7 +126,7 @@ def test_runbooks_may_stand_elsewhere(project):
     done = project.render("--runbooks", "https://wiki.example.com/{name}")
     assert done.code == 0
     assert 'runbook: "https://wiki.example.com/redis-pool"' in (project.folder / WRITTEN[0]).read_text()
-    assert "[redis-pool](https://wiki.example.com/redis-pool)" in (project.folder / WRITTEN[3]).read_text()
+    assert "[redis-pool](https://wiki.example.com/redis-pool)" in (project.folder / WRITTEN[-1]).read_text()
 
     assert project.render("--check", "--runbooks", "https://wiki.example.com/{name}").code == 0
     assert project.render("--check").code == 1
