@@ -341,6 +341,23 @@ class Derived(Source):
         return ", ".join(dict.fromkeys(filter(None, (source.where(systems) for source in self.sources))))
 
 
+class Outcome(Derived):
+    """How the one request of a probe ended, answered or not, in the form that `form` gives an observation.
+
+    It does not require what the answer is proven by: it is what the proof reads.
+    """
+
+    def __init__(self, probe: Probe, request: str, form: Callable[[Observation], Any]) -> None:
+        super().__init__(form, (probe,))
+        self.request = request
+
+    def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
+    def value(self, scene: Scene) -> Any:
+        return self.function(scene.observation(self.request))
+
+
 def measure(*sources: Source) -> Callable[[Callable[..., Any]], Derived]:
     """Turn a pure function of these sources' values into a source of its own.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
-from healthgate.claim.source import Derived, Probe, Scene, Source
+from healthgate.claim.source import Outcome, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.printable import printable
 from healthgate.probes.event_format import Comment, Event
@@ -95,21 +95,7 @@ class EventStream(Exchange):
     @property
     def outcome(self) -> Source:
         """How the connection went, open or not: what was Followed in any case."""
-        return EventStreamOutcome(self)
-
-
-class EventStreamOutcome(Derived):
-    """How a connection went. It does not require what the stream is proven by: it is what the proof reads."""
-
-    def __init__(self, stream: EventStream) -> None:
-        super().__init__(lambda followed: followed, (stream,))
-        self.stream = stream
-
-    def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:  # noqa: ARG002
-        return ()
-
-    def value(self, scene: Scene) -> "Followed":
-        return Followed(scene.observation(self.stream.id))
+        return Outcome(self, self.id, Followed)
 
 
 class Resumed:

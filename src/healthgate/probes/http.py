@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
-from healthgate.claim.source import Derived, Field, Later, Probe, Scene, Source
+from healthgate.claim.source import Field, Later, Outcome, Probe, Scene, Source
 from healthgate.claim.system import System, Url
 from healthgate.printable import printable
 from healthgate.probes.http_answer import Answer, media_type, parsed
@@ -118,7 +118,7 @@ class Exchange(Probe):
     @property
     def outcome(self) -> Source:
         """How the request ended, answered or not: an Answer in any case."""
-        return Outcome(self)
+        return Outcome(self, self.id, Answer)
 
 
 class HttpProbe(Exchange):
@@ -188,20 +188,6 @@ def head(
         source=source,
         trust=trust,
     )
-
-
-class Outcome(Derived):
-    """How a request ended. It does not require what the answer is proven by: it is what the proof reads."""
-
-    def __init__(self, probe: Exchange) -> None:
-        super().__init__(lambda answer: answer, (probe,))
-        self.probe = probe
-
-    def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:  # noqa: ARG002
-        return ()
-
-    def value(self, scene: Scene) -> "Answer":
-        return Answer(scene.observation(self.probe.id))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
-from healthgate.claim.source import Derived, Probe, Scene, Source
+from healthgate.claim.source import Outcome, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.probes.listening import STEPS, Enough, Message, StreamRequest, never
 
@@ -80,21 +80,7 @@ class Stream(Probe):
     @property
     def outcome(self) -> Source:
         """How the connection went, open or not: what was Heard in any case."""
-        return StreamOutcome(self)
-
-
-class StreamOutcome(Derived):
-    """How a connection went. It does not require what the stream is proven by: it is what the proof reads."""
-
-    def __init__(self, stream: Stream) -> None:
-        super().__init__(lambda heard: heard, (stream,))
-        self.stream = stream
-
-    def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:  # noqa: ARG002
-        return ()
-
-    def value(self, scene: Scene) -> "Heard":
-        return Heard(scene.observation(self.stream.id))
+        return Outcome(self, self.id, Heard)
 
 
 class Heard:

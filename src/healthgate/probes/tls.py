@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
-from healthgate.claim.source import Derived, Probe, Scene, Source
+from healthgate.claim.source import Outcome, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.printable import printable
 from healthgate.secret import Redactor, Secret
@@ -86,18 +86,7 @@ class Tls(Probe):
     @property
     def outcome(self) -> Source:
         """How the handshake ended, completed or not: a Handshake in any case."""
-        return TlsOutcome(self)
-
-
-class TlsOutcome(Derived):
-    """How a handshake ended."""
-
-    def __init__(self, probe: Tls) -> None:
-        super().__init__(lambda handshake: handshake, (probe,))
-        self.probe = probe
-
-    def value(self, scene: Scene) -> "Handshake":
-        return Handshake(scene.observation(self.probe.id))
+        return Outcome(self, self.id, Handshake)
 
 
 class Handshake:
