@@ -119,9 +119,14 @@ class Probe(Source):
     def needs(self) -> tuple[str, ...]:
         """The settings of the system that this request is made with."""
 
-    @abstractmethod
-    def ids(self, settings: System) -> list[str]:
+    @property
+    def id(self) -> str:
+        """The name of the request, where there is only one."""
+        raise NotImplementedError
+
+    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
         """Return the names of the requests, which need no secret to be known."""
+        return [self.id]
 
     @abstractmethod
     def requests(self, settings: System) -> list[Request]:

@@ -93,9 +93,6 @@ class CloudWatchMetric(Probe):
         """The name of this request within an environment."""
         return f"{self.system.name} {self.url.removesuffix('_url')} {self.namespace} {self.metric}"
 
-    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
-        return [self.id]
-
     def requests(self, settings: Any) -> list[Request]:
         period = float(getattr(settings, self.period) if isinstance(self.period, str) else self.period)
         asked = {"Action": "GetMetricStatistics", "Version": VERSION, "Namespace": self.namespace}

@@ -9,7 +9,8 @@ from typing import Any
 from healthgate.claim.observation import Observation
 from healthgate.claim.system import FilePath
 from healthgate.printable import printable
-from healthgate.secret import Redactor, Secret
+from healthgate.probes.request import Local
+from healthgate.secret import Redactor
 from healthgate.wire.notation import NestedError, from_json, from_yaml
 from healthgate.wire.whole import NotRegularError, contents, unreadable
 
@@ -39,22 +40,12 @@ USER_INFO = re.compile(r"(?<=://)[^/@\s\"']*:[^/@\s\"']*(?=@)")
 
 
 @dataclass(frozen=True)
-class DocumentRequest:
+class DocumentRequest(Local):
     """One reading of one document; `deadline` in seconds."""
 
     id: str
     path: FilePath
     deadline: float
-
-    @property
-    def host(self) -> str:
-        """Nowhere: it is read on this machine."""
-        return ""
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """Nothing is sent."""
-        return ()
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Read the document."""
@@ -67,23 +58,13 @@ class DocumentRequest:
 
 
 @dataclass(frozen=True)
-class FolderRequest:
+class FolderRequest(Local):
     """One reading of the documents in a folder, `asked` first; `deadline` in seconds."""
 
     id: str
     path: FilePath
     asked: tuple[str, ...]
     deadline: float
-
-    @property
-    def host(self) -> str:
-        """Nowhere: it is read on this machine."""
-        return ""
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """Nothing is sent."""
-        return ()
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """List the folder and read what is in it."""

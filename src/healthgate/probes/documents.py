@@ -77,9 +77,6 @@ class Document(OneDocument, Probe):
         """The name of this request within an environment."""
         return f"{self.system.name} document {self.path}"
 
-    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
-        return [self.id]
-
     def requests(self, settings: Any) -> list[Request]:
         return [DocumentRequest(self.id, getattr(settings, self.path), settings.deadline)]
 
@@ -110,9 +107,6 @@ class Documents(Probe):
     def id(self) -> str:
         """The name of this request within an environment."""
         return f"{self.system.name} documents {self.path}"
-
-    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
-        return [self.id]
 
     def requests(self, settings: Any) -> list[Request]:
         return [FolderRequest(self.id, getattr(settings, self.path), tuple(self._asked), settings.deadline)]

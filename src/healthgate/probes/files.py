@@ -11,7 +11,8 @@ from healthgate.claim.observation import Observation, Request
 from healthgate.claim.source import Probe, Scene
 from healthgate.claim.system import FilePattern, System
 from healthgate.probes.log_files import files_of
-from healthgate.secret import Redactor, Secret
+from healthgate.probes.request import Local
+from healthgate.secret import Redactor
 from healthgate.wire.whole import unreadable
 
 
@@ -31,9 +32,6 @@ class Files(Probe):
     def id(self) -> str:
         """The name of this request within an environment."""
         return f"{self.system.name} files of {self.path}"
-
-    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
-        return [self.id]
 
     def requests(self, settings: Any) -> list[Request]:
         return [FilesRequest(self.id, getattr(settings, self.path), settings.deadline)]
@@ -71,22 +69,12 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class FilesRequest:
+class FilesRequest(Local):
     """One look; `deadline` in seconds."""
 
     id: str
     pattern: FilePattern
     deadline: float
-
-    @property
-    def host(self) -> str:
-        """Nowhere: it is looked at on this machine."""
-        return ""
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """Nothing is sent."""
-        return ()
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Look at the files and at the folders they are in."""

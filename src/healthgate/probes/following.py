@@ -15,6 +15,7 @@ from healthgate.probes.event_format import Comment, Event, Parser, TooLargeError
 from healthgate.probes.http import HEADERS_BUDGET
 from healthgate.probes.http_answer import media_type
 from healthgate.probes.listening import BrokenProbeError, never
+from healthgate.probes.request import Bearing
 from healthgate.secret import Redactor, Secret
 from healthgate.version import __version__
 
@@ -57,7 +58,7 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True)
-class EventStreamRequest:
+class EventStreamRequest(Bearing):
     """One stream with everything it needs; times in seconds, `budget` in bytes of the body.
 
     `source` is the address it is made from, `trust` the path of the certificates to trust; empty: as usual here.
@@ -78,21 +79,10 @@ class EventStreamRequest:
     trust: str = field(default="", kw_only=True)
 
     @property
-    def host(self) -> str:
-        """Scheme, host and port."""
-        scheme, _, rest = self.url.partition("://")
-        return f"{scheme}://{rest.partition('/')[0]}"
-
-    @property
     def deadline(self) -> float:
         """Seconds from the first step to the closing, those of resuming included."""
         again = self.open_within + self.resume if self.resume is not None else 0.0
         return self.open_within + self.listen + again
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The token, if any: one derived from a setting is as secret as the setting."""
-        return (self.secret,) if self.secret is not None else ()
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:
         """Connect, follow and close, once more where it is to be resumed; `connection` stays with its owner."""

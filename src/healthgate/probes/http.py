@@ -15,6 +15,7 @@ from healthgate.claim.source import Field, Later, Outcome, Probe, Scene, Source
 from healthgate.claim.system import System, Url
 from healthgate.printable import printable
 from healthgate.probes.http_answer import Answer, media_type, parsed
+from healthgate.probes.request import Bearing
 from healthgate.secret import Redactor, Secret
 from healthgate.version import __version__
 
@@ -90,9 +91,6 @@ class Exchange(Probe):
         who = f" ({self.credential.label})" if self.credential else ""
         whence = f" from {self.source.removesuffix('_address')}" if self.source else ""
         return f"{self.system.name}{which} {self.method} {self.path}{who}{whence}"
-
-    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
-        return [self.id]
 
     def request(self, kind: type["HttpRequest"], settings: Any) -> "HttpRequest":
         """Return the one request that is made with these settings, to be read as `kind` reads it."""
@@ -191,7 +189,7 @@ def head(
 
 
 @dataclass(frozen=True)
-class HttpRequest:
+class HttpRequest(Bearing):
     """One request with everything it needs; times in seconds, `body_limit` in bytes.
 
     `source` is the address it is made from, `trust` the path of the certificates to trust; empty: as usual here.
@@ -208,17 +206,6 @@ class HttpRequest:
     trust: str = field(default="", kw_only=True)
 
     accept: ClassVar[str] = "application/json"
-
-    @property
-    def host(self) -> str:
-        """Scheme, host and port: requests to the same one may share connections."""
-        scheme, _, rest = self.url.partition("://")
-        return f"{scheme}://{rest.partition('/')[0]}"
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The token, if any: one derived from a setting is as secret as the setting."""
-        return (self.secret,) if self.secret is not None else ()
 
     def target(self) -> str:
         """Return path and query as they are asked for now."""

@@ -12,7 +12,8 @@ from healthgate.claim.facts import Facts, NoData
 from healthgate.claim.observation import Observation
 from healthgate.claim.system import StreamUrl
 from healthgate.printable import printable
-from healthgate.secret import Redactor, Secret
+from healthgate.probes.request import Addressed, Silent
+from healthgate.secret import Redactor
 from healthgate.version import __version__
 
 STEPS = ("resolve", "connect", "upgrade", "ping")
@@ -66,7 +67,7 @@ def never() -> Callable[[Any], bool]:
 
 
 @dataclass(frozen=True)
-class StreamRequest:
+class StreamRequest(Addressed, Silent):
     """One connection with everything it needs; times in seconds, `budget` in bytes."""
 
     id: str
@@ -79,20 +80,9 @@ class StreamRequest:
     enough: Callable[[], Enough]
 
     @property
-    def host(self) -> str:
-        """Scheme, host and port."""
-        scheme, _, rest = self.url.partition("://")
-        return f"{scheme}://{rest.partition('/')[0]}"
-
-    @property
     def deadline(self) -> float:
         """Seconds from the first step to the closing."""
         return self.open_within + max(self.listen, PONG_WITHIN) + CLOSE_WITHIN
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """Nothing it sends is secret."""
-        return ()
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Connect, listen and close; a stream is never kept."""

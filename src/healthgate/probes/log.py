@@ -54,9 +54,6 @@ class LogLines(Probe):
         """The name of this request within an environment."""
         return f"{self.system.name} {self.path}"
 
-    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
-        return [self.id]
-
     def requests(self, settings: Any) -> list[Request]:
         pattern = getattr(settings, self.path)
         return [LogRequest(self.id, pattern, self.kinds, self.reach, self.since, settings.deadline)]

@@ -16,7 +16,8 @@ from healthgate.claim.observation import Observation
 from healthgate.claim.system import FilePattern
 from healthgate.duration import spoken
 from healthgate.printable import printable
-from healthgate.secret import Redactor, Secret
+from healthgate.probes.request import Local
+from healthgate.secret import Redactor
 from healthgate.wire.whole import unreadable
 
 FIRST_BLOCK, LARGEST_BLOCK = 64_000, 1_000_000
@@ -42,7 +43,7 @@ STAMP_WITHIN = 40
 
 
 @dataclass(frozen=True)
-class LogRequest:
+class LogRequest(Local):
     """One reading; `reach` and `deadline` in seconds."""
 
     id: str
@@ -51,16 +52,6 @@ class LogRequest:
     reach: float
     since: str | None
     deadline: float
-
-    @property
-    def host(self) -> str:
-        """Nowhere: it is read on this machine."""
-        return ""
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """Nothing is sent."""
-        return ()
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Read the log; its files are closed in every case."""

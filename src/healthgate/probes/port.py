@@ -8,7 +8,8 @@ from typing import Any
 from healthgate.claim.observation import Observation, Request
 from healthgate.claim.source import Probe, Scene
 from healthgate.claim.system import Address, System
-from healthgate.secret import Redactor, Secret
+from healthgate.probes.request import Silent
+from healthgate.secret import Redactor
 
 
 class Port(Probe):
@@ -28,9 +29,6 @@ class Port(Probe):
         """The name of this request within an environment."""
         return f"{self.system.name} port {self.address}"
 
-    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
-        return [self.id]
-
     def requests(self, settings: Any) -> list[Request]:
         return [PortRequest(self.id, getattr(settings, self.address), self.within)]
 
@@ -43,7 +41,7 @@ class Port(Probe):
 
 
 @dataclass(frozen=True)
-class PortRequest:
+class PortRequest(Silent):
     """One attempt; `deadline` in seconds."""
 
     id: str
@@ -54,11 +52,6 @@ class PortRequest:
     def host(self) -> str:
         """Where the attempt goes."""
         return f"tcp://{self.address}"
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """Nothing is sent."""
-        return ()
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Connect and close."""

@@ -144,9 +144,6 @@ class Api(Probe):
         """The name of this request within an environment."""
         return f"{self.system.name} {self.server.label} {self.what}"
 
-    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
-        return [self.id]
-
     def requests(self, settings: Any) -> list[Request]:
         return [self.request(settings)]
 

@@ -47,9 +47,6 @@ class Stream(Probe):
         """The name of this request within an environment."""
         return f"{self.system.name} {self.url.removesuffix('_url')}"
 
-    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
-        return [self.id]
-
     def requests(self, settings: Any) -> list[Request]:
         return [
             StreamRequest(

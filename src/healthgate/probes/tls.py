@@ -16,7 +16,8 @@ from healthgate.claim.observation import Observation, Request
 from healthgate.claim.source import Outcome, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.printable import printable
-from healthgate.secret import Redactor, Secret
+from healthgate.probes.request import Silent
+from healthgate.secret import Redactor
 
 if TYPE_CHECKING:
     import ssl
@@ -66,9 +67,6 @@ class Tls(Probe):
     def id(self) -> str:
         """The name of this request within an environment."""
         return f"{self.system.name} tls {self.url.removesuffix('_url')}"
-
-    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
-        return [self.id]
 
     def requests(self, settings: Any) -> list[Request]:
         trust = getattr(settings, self.trust, None) if self.trust else None
@@ -154,7 +152,7 @@ class Handshake:
 
 
 @dataclass(frozen=True)
-class TlsRequest:
+class TlsRequest(Silent):
     """One look at the TLS of an address; `deadline` in seconds, `trust` a path or empty."""
 
     id: str
@@ -166,11 +164,6 @@ class TlsRequest:
     def host(self) -> str:
         """Where the handshake goes."""
         return f"tls://{self.url.rpartition('://')[2].partition('/')[0]}"
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """Nothing is sent."""
-        return ()
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Shake hands, once or more often, and hang up."""

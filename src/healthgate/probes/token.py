@@ -11,6 +11,7 @@ from healthgate.claim.facts import Facts, NoData
 from healthgate.claim.observation import Observation, Request
 from healthgate.claim.source import Probe, Scene
 from healthgate.claim.system import System
+from healthgate.probes.request import Local
 from healthgate.secret import Redactor, Secret
 
 
@@ -33,9 +34,6 @@ class Claims(Probe):
     def id(self) -> str:
         """The name of this request within an environment."""
         return f"{self.system.name} claims of {self.token}"
-
-    def ids(self, settings: System) -> list[str]:  # noqa: ARG002
-        return [self.id]
 
     def requests(self, settings: Any) -> list[Request]:
         return [ClaimsRequest(self.id, getattr(settings, self.token), self.names, self.placeholders)]
@@ -64,7 +62,7 @@ class Token:
 
 
 @dataclass(frozen=True)
-class ClaimsRequest:
+class ClaimsRequest(Local):
     """One look at a token."""
 
     id: str
@@ -72,11 +70,6 @@ class ClaimsRequest:
     names: tuple[str, ...]
     placeholders: tuple[str, ...]
     deadline: float = 1.0
-
-    @property
-    def host(self) -> str:
-        """Nowhere: it is looked at on this machine."""
-        return ""
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
