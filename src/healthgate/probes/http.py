@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
@@ -139,53 +139,25 @@ class HttpProbe(Exchange):
         return Field(self, name)
 
 
-def get(
-    system: type[System],
-    path: str,
-    *,
-    credential: Credential | None = None,
-    proven_by: str | None = None,
-    alongside: Probe | None = None,
-    url: str = "url",
-    source: str | None = None,
-    trust: str | None = None,
-) -> HttpProbe:
+class Options(TypedDict, total=False):
+    """What is said of a request beside its system and its path, as `Exchange` takes it."""
+
+    credential: Credential | None
+    proven_by: str | None
+    alongside: Probe | None
+    url: str
+    source: str | None
+    trust: str | None
+
+
+def get(system: type[System], path: str, **options: Unpack[Options]) -> HttpProbe:
     """Return a GET of `path`; `proven_by` and `alongside` as for every Probe, the others as for every Exchange."""
-    return HttpProbe(
-        system,
-        path,
-        credential=credential,
-        proven_by=proven_by,
-        alongside=alongside,
-        url=url,
-        source=source,
-        trust=trust,
-    )
+    return HttpProbe(system, path, **options)
 
 
-def head(
-    system: type[System],
-    path: str,
-    *,
-    credential: Credential | None = None,
-    proven_by: str | None = None,
-    alongside: Probe | None = None,
-    url: str = "url",
-    source: str | None = None,
-    trust: str | None = None,
-) -> HttpProbe:
+def head(system: type[System], path: str, **options: Unpack[Options]) -> HttpProbe:
     """Return a HEAD of `path`, as `get` returns a GET: status and headers; `length` of its Answer should be 0."""
-    return HttpProbe(
-        system,
-        path,
-        credential=credential,
-        proven_by=proven_by,
-        alongside=alongside,
-        method="HEAD",
-        url=url,
-        source=source,
-        trust=trust,
-    )
+    return HttpProbe(system, path, method="HEAD", **options)
 
 
 @dataclass(frozen=True)
