@@ -35,7 +35,7 @@ class Began(NamedTuple):
     counting: float
 
 
-class Outcome:
+class Ending:
     """What the owner of a run's outcome knows at its end. `verdicts` are by node id, in the order of the selection.
 
     `usage` says why nothing could be observed; `broke` whether something failed that is no check.
@@ -196,7 +196,7 @@ class Outcome:
                 reporter.write_line(f"ERROR: {self.usage}", red=True)
             return
         run = self.run
-        ending = terminal.Ending(
+        seen = terminal.Summary(
             verdicts=list(self.verdicts.values()),
             environments={name: one.description for name, one in run.profiles.items()},
             floors=list(dict.fromkeys(str(run.floor_of(name)) for name in run.profiles)),
@@ -210,4 +210,4 @@ class Outcome:
             notes=[*(self.history.notes if self.history else []), *run.forgotten(), *self.notes],
             exit_code=self.status,
         )
-        terminal.summary(reporter, ending)
+        terminal.summary(reporter, seen)

@@ -44,7 +44,7 @@ def run(config: pytest.Config) -> Generator[None, Any, int]:
             if capture is not None:
                 capture.stop_global_capturing()
         session = config.pluginmanager.getplugin("healthgate-session")
-        ending = getattr(session, "outcome", None)
+        ending = getattr(session, "ending", None)
         status, account = getattr(ending, "status", None), getattr(ending, "account", None)
         usage = getattr(ending, "usage", None)
         if said or usage or status is None or account is None:

@@ -18,7 +18,7 @@ from healthgate.claim.check import Check, declared_on
 from healthgate.claim.state import State
 from healthgate.environment import profile
 from healthgate.hooks import protocol
-from healthgate.hooks.ending import Began, Outcome
+from healthgate.hooks.ending import Began, Ending
 from healthgate.hooks.failure import HealthFailedError, HealthUnknownError, as_longrepr
 from healthgate.hooks.options import Options
 from healthgate.hooks.selection import Selection
@@ -54,7 +54,7 @@ class Session:
         options = Options(config)
         self.run = options.prepare(self.folder if worker else None)
         self.selection = Selection(self.run, config.option, options.cadence)
-        self.outcome = Outcome(config, self.run, self.selection, options, began)
+        self.ending = Ending(config, self.run, self.selection, options, began)
         self.commands: Commands | None = None
         self.one_step = False
         self._old_handler: Any = None
@@ -68,8 +68,8 @@ class Session:
         elif getattr(option, "allure_report_dir", None):
             from healthgate.hooks.allure_run import AllureRun  # noqa: PLC0415
 
-            self.outcome.allure = AllureRun(self.config, self.run, self.selection.named)
-            self.config.pluginmanager.register(self.outcome.allure, "healthgate-allure")
+            self.ending.allure = AllureRun(self.config, self.run, self.selection.named)
+            self.config.pluginmanager.register(self.ending.allure, "healthgate-allure")
 
     # -- collecting -----------------------------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ class Session:
             try:
                 self.run.observe(wanted, Progress(self.config).show)
             except profile.ProfileError as error:
-                self.outcome.usage = str(error)
+                self.ending.usage = str(error)
                 if self.owns_outcome:
                     raise pytest.UsageError(str(error)) from None
         return (yield)
@@ -149,7 +149,7 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Run a check in one step where that is the same; not at all where nothing could be observed."""
-        if self.outcome.usage and self.selection.named(item):
+        if self.ending.usage and self.selection.named(item):
             return True
         if not self.one_step:
             return None
@@ -221,14 +221,14 @@ class Session:
         """Collect verdicts where the run's outcome is decided."""
         verdict = getattr(report, TOLD, None)
         if verdict is not None:
-            self.outcome.verdicts[report.nodeid] = verdict
+            self.ending.verdicts[report.nodeid] = verdict
         elif report.failed:
-            self.outcome.broke = True
+            self.ending.broke = True
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Count what cannot be collected as broken: with workers pytest runs what else there is."""
         if report.failed:
-            self.outcome.broke = True
+            self.ending.broke = True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
@@ -279,23 +279,23 @@ class Session:
                 raise
             path, xml = str(error.filename or ""), getattr(self.config.option, "xmlpath", None) or "a report"
             path = xml if str(Path(xml).absolute()).startswith(path) else path
-            self.outcome.undelivered.append(f"not written: {path}: {error.strerror}; the verdicts above stand")
+            self.ending.undelivered.append(f"not written: {path}: {error.strerror}; the verdicts above stand")
         finally:
             if self.owns_outcome and not self.config.option.collectonly:
                 self._collect_from_workers()
-                self.outcome.settle(session, exitstatus)
+                self.ending.settle(session, exitstatus)
 
     def _collect_from_workers(self) -> None:
         self.selection.load(self.folder)
         with suppress(OSError, ValueError):
-            self.outcome.usage = "\n".join(json.loads((self.folder / "failure.json").read_text()))
+            self.ending.usage = "\n".join(json.loads((self.folder / "failure.json").read_text()))
         if self.run.snapshot is None and (self.folder / "snapshot.json").exists():
             self.run.snapshot = Snapshot.load(self.folder / "snapshot.json")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show every check with its value, and what the run left out, lost or could not deliver."""
         if not self.config.option.collectonly:
-            self.outcome.show(terminalreporter)
+            self.ending.show(terminalreporter)
 
     def _line(self, line: str) -> None:
         reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
@@ -306,16 +306,16 @@ class Session:
         """Put the signal handler back and remove the run's folder; annotate when all else has been printed."""
         if self.commands is not None:
             self.commands.resume()
-            if self.outcome.account is not None:
+            if self.ending.account is not None:
                 from healthgate.tell import github  # noqa: PLC0415
 
-                for line in github.annotations(self.outcome.account, os.environ):
+                for line in github.annotations(self.ending.account, os.environ):
                     self._line(line)
         if self._old_handler is not None:
             with suppress(ValueError):
                 signal.signal(signal.SIGTERM, self._old_handler)
-        if self.outcome.history is not None:
-            self.outcome.history.close()
+        if self.ending.history is not None:
+            self.ending.history.close()
         if self.owns_outcome:
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -23,7 +23,7 @@ COLOUR = {
 
 
 @dataclass(frozen=True)
-class Ending:
+class Summary:
     """What is known when a run ends. `environments` are descriptions by name, in the order they were named.
 
     `compared` is what a comparison of a canary found, `notes` what was mended without being asked.
@@ -43,10 +43,10 @@ class Ending:
     notes: list[str] = field(default_factory=list)
 
 
-def summary(reporter: Any, ending: Ending) -> None:
+def summary(reporter: Any, seen: Summary) -> None:
     """Write the table, then what the run did not do."""
-    for environment, described in ending.environments.items():
-        mine = [v for v in ending.verdicts if v.environment == environment]
+    for environment, described in seen.environments.items():
+        mine = [v for v in seen.verdicts if v.environment == environment]
         if not mine:
             continue
         reporter.section(f"health of {environment}{f': {described}' if described else ''}", "=")
@@ -54,9 +54,9 @@ def summary(reporter: Any, ending: Ending) -> None:
             reporter.write_line(system, bold=True)
             for state, line in rows([v for v in mine if v.system == system]):
                 reporter.write_line(line, **COLOUR[state])
-    for line in closing(ending):
+    for line in closing(seen):
         reporter.write_line(line)
-    for line in trouble(ending):
+    for line in trouble(seen):
         reporter.write_line(line, red=True)
 
 
@@ -78,24 +78,24 @@ def rows(verdicts: list[Verdict]) -> Iterator[tuple[State, str]]:
         yield state, f"  {state:<8}  {name:<{width}}  {value:>{value_width}}  {limit}".rstrip()
 
 
-def closing(ending: Ending) -> list[str]:
+def closing(seen: Summary) -> list[str]:
     """Return the lines that say what the run was: counts, overrides, what was left out, what it cost."""
-    verdicts = ending.verdicts
+    verdicts = seen.verdicts
     lines = [f"override: {v.environment} {v.id}: {v.override}" for v in verdicts if v.override]
-    lines += ending.left_out
+    lines += seen.left_out
     muted = Counter((v.environment, v.maintenance) for v in verdicts if v.muted)
     lines += [f"maintenance: {environment}: {n} muted {window}" for (environment, window), n in muted.items()]
     lines += [f"known issue: {v.environment} {v.id}: {v.issue}" for v in verdicts if v.issue and not v.healthy]
     blocked = Counter((v.environment, v.reason) for v in verdicts if v.state is State.BLOCKED)
     lines += [f"{environment}: {n} {reason}" for (environment, reason), n in blocked.items()]
     lines += [f"{v.environment}: {v.id} only sums up {', '.join(v.echoes)}" for v in verdicts if v.echoes]
-    lines += [*ending.notes, *ending.compared]
+    lines += [*seen.notes, *seen.compared]
     counts = [(state, sum(v.state is state for v in verdicts)) for state in WORST_FIRST]
     told = ", ".join(f"{n} {state}" for state, n in counts if n) or "no verdicts"
-    executed = ending.selected - len(ending.lost)
-    lines.append(f"{told} · {ending.selected} selected, {executed} executed · fails on {', '.join(ending.floors)}")
-    lines += ending.cost.splitlines()
-    lines.append(f"results: {ending.results} · exit code {ending.exit_code}")
+    executed = seen.selected - len(seen.lost)
+    lines.append(f"{told} · {seen.selected} selected, {executed} executed · fails on {', '.join(seen.floors)}")
+    lines += seen.cost.splitlines()
+    lines.append(f"results: {seen.results} · exit code {seen.exit_code}")
     return lines
 
 
@@ -113,12 +113,12 @@ def cost(snapshot: Snapshot | None, replayed: Snapshot | None) -> str:
     return "\n".join(told)
 
 
-def trouble(ending: Ending) -> list[str]:
+def trouble(seen: Summary) -> list[str]:
     """Return the lines for what must not be overlooked: checks without a result, reports not delivered."""
-    lines = [f"no result: {nodeid} was selected and did not bring one" for nodeid in ending.lost[:20]]
-    if len(ending.lost) > 20:
-        lines.append(f"no result: and {len(ending.lost) - 20} more")
-    return [*lines, *ending.undelivered]
+    lines = [f"no result: {nodeid} was selected and did not bring one" for nodeid in seen.lost[:20]]
+    if len(seen.lost) > 20:
+        lines.append(f"no result: and {len(seen.lost) - 20} more")
+    return [*lines, *seen.undelivered]
 
 
 def _value(verdict: Verdict) -> str:
