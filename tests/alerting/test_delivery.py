@@ -177,6 +177,19 @@ def test_what_it_is_authorized_with_is_sent_and_never_shown(project: Project, ta
     assert SECRET.split()[1].encode() not in left
 
 
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "said",
+    [b"HTTP/1.1 403 Forbidden\r\n\r\n" + b"x" * 140 + b" %s", b"x" * 60 + b" %s\r\n\r\n"],
+    ids=["body", "garbage"],
+)
+def test_what_it_is_authorized_with_is_not_half_shown_where_words_are_cut(said: bytes) -> None:
+    variables = {"HEALTHGATE_ALERTMANAGER_AUTHORIZATION": SECRET}
+    with Hostile(told(said % SECRET.encode())) as server:
+        (trouble,) = tell(server.url, verdict(CRITICAL), variables=variables).troubles
+    assert "planted" not in trouble
+
+
 @pytest.mark.parametrize("url", [*ADDRESSES, "http://alertmanager:9093/api/v2/alerts"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     problem = alertmanager.problem(url)

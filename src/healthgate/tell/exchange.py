@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from healthgate.duration import spoken
 from healthgate.printable import printable
-from healthgate.secret import Secret
+from healthgate.secret import Redactor, Secret
 from healthgate.version import __version__
 from healthgate.wire import bounded
 
@@ -57,14 +57,15 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A status and what came with it."""
+    """A status and what came with it; `clean` takes out of its words what the request was authorized with."""
 
     status: int
     body: bytes
+    clean: Callable[[str], str] = str
 
     def refused(self, expected: str) -> ExchangeError:
         """Return the error to raise for this answer; `expected` is what should have answered, as in `a Pushgateway`."""
-        text = " ".join(self.body[:ANSWER].decode(errors="replace").split())
+        text = self.clean(" ".join(self.body[:ANSWER].decode(errors="replace").split()))
         page = "<html" in text.lower() or "<!doctype" in text.lower()
         said = f" with a page of HTML; is this {expected}?" if page else f": {printable(text)}" if text else ""
         kind = TransientError if self.status in TRANSIENT else ExchangeError
@@ -97,7 +98,10 @@ def unsendable(variable: str, variables: Mapping[str, str]) -> str | None:
 
 def secrets(variable: str, variables: Mapping[str, str]) -> list[Secret]:
     """Return what must not be printed of the Authorization header that `variable` holds."""
-    held = variables.get(variable, "")
+    return _parts(variables.get(variable, ""))
+
+
+def _parts(held: str) -> list[Secret]:
     return [Secret(text) for text in (held, held.rpartition(" ")[2]) if text]
 
 
@@ -131,15 +135,18 @@ def exchange(request: Request, seconds: float) -> Answer:
     host, port = connection.address(request.url)
     budget = 10 * request.longest
     headers = {"User-Agent": f"healthgate/{__version__}", **request.headers}
+    redactor = Redactor()  # before anything is cut: half a secret is one that no redactor knows
+    redactor.learn(_parts(request.headers.get("Authorization", "")))
     try:
         opened = connection.over(bounded.connect(host, port, seconds, budget), request.url)
         with closing(opened):
             opened.request(request.method, urlsplit(request.url).path.rstrip("/") + request.path, request.body, headers)
             response = connection.answered(opened)
-            return Answer(response.status, connection.body(response, request.longest))
+            return Answer(response.status, connection.body(response, request.longest), redactor.text)
     except (OSError, EOFError, HTTPException) as error:
         received = budget if isinstance(error, bounded.OversizedError) else 0
-        raise TransientError(connection.explain(error, f"{host}:{port}", max(seconds, 0), received)[1]) from None
+        why = connection.explain(error, f"{host}:{port}", max(seconds, 0), received, redactor.text)[1]
+        raise TransientError(why) from None
 
 
 def within(seconds: float, *works: Callable[[], Result]) -> list[Result | ExchangeError]:
