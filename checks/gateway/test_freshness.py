@@ -1,14 +1,11 @@
 """Are the prices fresh, and are the figures that say so?"""
 
 from checks.gateway import COMPREHENSIVE, REDIS_CLUSTER, SUMMARY, WEBSOCKET_TO_REDIS
-from healthgate import Measured, Source, Unit, above, at_most, check, each, exactly, measure, percent
-from healthgate.readings import Answer
+from healthgate import Unit, above, age, at_most, check, each, exactly, percent, seconds_old
 
 FRESHNESS = COMPREHENSIVE.at("data.market_data_diagnostics.data_freshness")
 
 symbols = Unit("symbols")
-since = Unit("s", floor=-5)
-"""Seconds of age. Clocks may differ by five; a time further ahead means that no age can be told."""
 
 
 @check(
@@ -36,22 +33,11 @@ def test_prices(verdict):
     assert verdict.healthy, verdict
 
 
-def age(probe: Source, path: str) -> Source:
-    """Return how old the time at `path` was, in seconds, when the answer was complete."""
-
-    @measure(probe)
-    def aged(answer: Answer) -> Measured:
-        body = answer.body()
-        return Measured(round(answer.at - body.moment(path), 3), f"{path} is {body.text(path)}")
-
-    return aged
-
-
 @each(
     check(
         f"gateway.data_age[{name}]",
-        age(probe, path),
-        stays=at_most(60, since, warning=60, critical=300),
+        age(probe.at(path)),
+        stays=at_most(60, seconds_old, warning=60, critical=300),
         name=f"Age of the figures in {probe.path.rpartition('/')[2]}",
         cause="the gateway serves a frozen cache, or the background monitor died: all its figures are history",
         action="restart the collector, and distrust every green result since that time",

@@ -1,8 +1,22 @@
 """Does the gateway answer, and does every route serve its caller?"""
 
-from checks.availability import DOWN, required, served
 from checks.gateway import COMPREHENSIVE, QUICK_HEALTH, REDIS_CLUSTER, SUMMARY, WEBSOCKET_TO_REDIS
-from healthgate import Measured, NoData, Source, Tier, Violated, below, check, each, equals, measure, ms, reaching
+from checks.market import MARKET_SERVICE
+from healthgate import (
+    Measured,
+    Source,
+    Tier,
+    Violated,
+    answered,
+    below,
+    check,
+    each,
+    equals,
+    measure,
+    ms,
+    reaching,
+    served,
+)
 from healthgate.readings import Answer
 
 GIVES_UP_AFTER = 30_000
@@ -15,7 +29,7 @@ def response_time(answer: Answer) -> float:
     waited_in_vain = answer.status == "late" and answer.elapsed_ms >= GIVES_UP_AFTER
     if "code" in answer.facts or waited_in_vain:
         return answer.elapsed_ms
-    raise (Violated if answer.status in DOWN else NoData)(answer.error)
+    return answered(answer).elapsed_ms
 
 
 @check(
@@ -38,7 +52,7 @@ def diagnostics(route: Source) -> Source:
 
     @measure(route)
     def serves(answer: Answer) -> Measured:
-        data = served(answer).raw
+        data = served(answer, behind=MARKET_SERVICE).raw
         found = data.get("data") if isinstance(data, dict) else None
         if not isinstance(found, dict) or not found:
             raise Violated("it answered 200 without an object with members in data")
@@ -70,10 +84,18 @@ def test_debug_routes(verdict):
     assert verdict.healthy, verdict
 
 
+def required(answer: Answer, *paths: str) -> None:
+    """Pass if something other than null stands at every path of the body; Violated names those where nothing does."""
+    body = served(answer, behind=MARKET_SERVICE)
+    absent = [path for path in paths if not body.has(path) or body.at(path).raw is None]
+    if absent:
+        raise Violated(f"it answered 200 without {', '.join(absent)}")
+
+
 @measure(SUMMARY.outcome)
 def summary_code(answer: Answer) -> int:
     """The status code of a summary that has its overall health."""
-    required(served(answer), "data.system_health")
+    required(answer, "data.system_health")
     return answer.code
 
 
@@ -81,7 +103,7 @@ def summary_code(answer: Answer) -> int:
 def quick_health(answer: Answer) -> Measured:
     """Whether the four first-look indicators are there."""
     required(
-        served(answer),
+        answer,
         "data.redis.connected",
         "data.websocket.is_running",
         "data.market_data.missing_data_symbols",

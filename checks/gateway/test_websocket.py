@@ -1,8 +1,21 @@
 """Does what comes in over the WebSocket end up in Redis? As the gateway reports it."""
 
 from checks.gateway import COMPREHENSIVE, COMPREHENSIVE_LATER, WEBSOCKET_TO_REDIS, WEBSOCKET_TO_REDIS_LATER
-from checks.statement import stated
-from healthgate import CRITICAL, Facts, Measured, Unit, above, below, check, equals, exactly, measure, percent, reaching
+from healthgate import (
+    CRITICAL,
+    Facts,
+    Measured,
+    Unit,
+    above,
+    below,
+    check,
+    equals,
+    exactly,
+    measure,
+    percent,
+    reaching,
+    stated,
+)
 from healthgate.readings import Answer
 
 STATUS = WEBSOCKET_TO_REDIS.at("data.websocket_status")

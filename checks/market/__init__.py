@@ -86,6 +86,9 @@ REDIS = RedisNodes(
 )
 SYMBOLS = FromProfile(Market, "symbols")
 
+MARKET_SERVICE = "market.endpoint.debug[comprehensive]"
+"""The check that says best that the market service as a whole does not answer."""
+
 FEEDS = {
     kind: Stream(Market, url=f"feed_{kind}_url", listen=FEED_SECONDS, most=FEED_FRAMES) for kind in ("binary", "json")
 }

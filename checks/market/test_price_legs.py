@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 
-from checks.availability import MARKET_SERVICE
-from checks.market import CLIENT_STREAM, REDIS, Market
+from checks.market import CLIENT_STREAM, MARKET_SERVICE, REDIS, Market
 from checks.market.prices import SEQUENCES_APART, TOLERATED_BPS, Gap, Price, distance, gap
 from checks.market.stored import Price as StoredPrice
 from checks.market.stored import prices as stored_prices

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from checks.availability import DOWN
 from checks.findings import Findings
 from checks.market import REDIS, REDIS_DIAGNOSTICS
-from checks.statement import stated
 from healthgate import (
     CRITICAL,
+    DOWN,
     Facts,
     Measured,
     NoData,
@@ -21,6 +20,7 @@ from healthgate import (
     none,
     reaching,
     shown,
+    stated,
 )
 from healthgate.readings import NodeAnswer
 

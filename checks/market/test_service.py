@@ -1,9 +1,22 @@
 """Does the market service answer, and does everything in it run?"""
 
-from checks.availability import MARKET_SERVICE, answered, served
 from checks.findings import listed
-from checks.market import COMPREHENSIVE, DIAGNOSTICS, MARKET_DATA, REDIS_CLUSTER, WEBSOCKET
-from healthgate import Facts, Measured, Source, Tier, Unit, Violated, check, each, equals, measure, shown
+from checks.market import COMPREHENSIVE, DIAGNOSTICS, MARKET_DATA, MARKET_SERVICE, REDIS_CLUSTER, WEBSOCKET
+from healthgate import (
+    Facts,
+    Measured,
+    Source,
+    Tier,
+    Unit,
+    Violated,
+    answered,
+    check,
+    each,
+    equals,
+    measure,
+    served,
+    shown,
+)
 from healthgate.readings import Answer
 
 services = Unit("services")

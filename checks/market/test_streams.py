@@ -2,11 +2,11 @@
 
 from collections import Counter
 
-from checks.availability import DOWN, MARKET_SERVICE
 from checks.findings import listed
-from checks.market import CLIENT_STREAM, FEEDS
+from checks.market import CLIENT_STREAM, FEEDS, MARKET_SERVICE
 from checks.market.stream import STREAM_SAMPLE, is_frame, tick
 from healthgate import (
+    DOWN,
     Measured,
     NoData,
     Source,
@@ -21,6 +21,7 @@ from healthgate import (
     measure,
     percent,
     reaching,
+    share,
 )
 from healthgate.readings import Heard
 
@@ -92,7 +93,7 @@ def undecodable(kind: str) -> Source:
     """Return the share of frames of one protocol of the feed that cannot be decoded, in percent."""
 
     @measure(FEEDS[kind].outcome)
-    def share(heard: Heard) -> Measured:
+    def undecoded(heard: Heard) -> Measured:
         if heard.status != "answered":
             raise NoData(heard.error, about(heard.failed_step) if heard.failed_step else None)
         if not heard.messages:
@@ -100,9 +101,9 @@ def undecodable(kind: str) -> Source:
         if heard.ended in {"oversized", "malformed"}:
             raise NoData(f"after {heard.count} frames: {heard.ending}")
         bad = sum(not is_frame(kind, message) for message in heard.messages)
-        return Measured(100 * bad / heard.count, f"{bad} of {heard.count} frames")
+        return share(bad, heard.count, "frames")
 
-    return share
+    return undecoded
 
 
 @each(

@@ -4,7 +4,6 @@ from checks.findings import Findings
 from checks.gateway import COMPREHENSIVE as GATEWAY_COMPREHENSIVE
 from checks.gateway import COMPREHENSIVE_LATER as GATEWAY_COMPREHENSIVE_LATER
 from checks.market import WEBSOCKET, WEBSOCKET_DIAGNOSTICS, WEBSOCKET_LATER, moment
-from checks.statement import stated
 from healthgate import (
     CRITICAL,
     Facts,
@@ -20,6 +19,7 @@ from healthgate import (
     percent,
     reaching,
     seconds,
+    stated,
 )
 
 STATUS = WEBSOCKET_DIAGNOSTICS.at("connection_status")

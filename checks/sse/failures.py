@@ -1,7 +1,7 @@
 """The share of cleanups that fail, of those in a time."""
 
 from checks.sse import FALLING, METRICS
-from healthgate import Measured, Source, measure, together
+from healthgate import Measured, Source, measure, share, together
 from healthgate.readings import Growth
 
 ERRORS, CLEANUPS = "sse_cleanup_errors_total", "sse_cleanup_total"
@@ -14,13 +14,7 @@ def failing(over: str) -> Source:
     @measure(together(METRICS[ERRORS], METRICS[CLEANUPS], over=over, explained_by=FALLING))
     def counted(grown: tuple[Growth, Growth]) -> Measured:
         errors, cleanups = grown
-        return share(errors.increase, cleanups.increase, str(cleanups).partition(" ")[2])
+        when = str(cleanups).partition(" ")[2]
+        return share(errors.increase, cleanups.increase, f"cleanups {when}", of_nothing=0)
 
     return counted
-
-
-def share(errors: float, cleanups: float, when: str) -> Measured:
-    """Return the percent of cleanups that failed; where there was none, none failed: that is for another check."""
-    if cleanups <= 0:
-        return Measured(0.0, f"no cleanup {when}")
-    return Measured(round(100 * errors / cleanups, 3), f"{errors:.3g} of {cleanups:.3g} {when}")

@@ -3,7 +3,7 @@
 from checks.findings import Findings, listed
 from checks.sse import METRICS, MONITORING
 from checks.sse.written import PROCESS_START
-from healthgate import WARNING, Facts, Measured, NoData, Source, check, each, equals, falling, measure, tried
+from healthgate import WARNING, Facts, Measured, NoData, Source, check, each, equals, falling, measure, share, tried
 from healthgate.readings import Answer, Page
 
 STATS = MONITORING.at("cleanup_stats")
@@ -12,20 +12,15 @@ PERFORMANCE = MONITORING.at("performance_metrics")
 COUNTERS = ("total_cleanups", "total_connections_cleaned", "cleanup_errors", "failed_connections")
 
 
-def share(part: int, whole: int, of_nothing: float) -> float:
-    """Return a percentage; `of_nothing` where there is nothing it could be of."""
-    return 100 * part / whole if whole else of_nothing
-
-
-def derived(stats: Facts) -> dict[str, tuple[float, str]]:
+def derived(stats: Facts) -> dict[str, Measured]:
     """Return what each derived figure should be, and what of."""
     cleanups, cleaned, errors, failed = (stats.integer(name) for name in COUNTERS)
     per_cleanup = cleaned / cleanups if cleanups else 0.0
     return {
-        "error_rate": (share(errors, cleanups, 0), f"{errors} errors in {cleanups} cleanups"),
-        "connection_failure_rate": (share(failed, cleaned + failed, 0), f"{failed} failed, {cleaned} cleaned"),
-        "connections_per_cleanup": (per_cleanup, f"{cleaned} cleaned in {cleanups} cleanups"),
-        "cleanup_efficiency_rate": (share(cleaned, cleaned + failed, 100), f"{cleaned} cleaned, {failed} failed"),
+        "error_rate": share(errors, cleanups, "cleanups failed", of_nothing=0),
+        "connection_failure_rate": share(failed, cleaned + failed, "connections failed", of_nothing=0),
+        "connections_per_cleanup": Measured(per_cleanup, f"{cleaned} cleaned in {cleanups} cleanups"),
+        "cleanup_efficiency_rate": share(cleaned, cleaned + failed, "connections cleaned", of_nothing=100),
     }
 
 
@@ -34,8 +29,10 @@ def follows(figure: Source, name: str, tolerated: float) -> Source:
 
     @measure(figure, STATS)
     def agrees(told: Facts, stats: Facts) -> Measured:
-        said, (expected, words) = told.number(), derived(stats)[name]
-        return Measured(round(abs(said - expected), 6) <= tolerated, f"{name} is {said:g}; {words} make {expected:.5g}")
+        said, of = told.number(), derived(stats)[name]
+        expected = float(of.value)
+        words = f"{name} is {said:g}; {of.detail} make {expected:.5g}"
+        return Measured(round(abs(said - expected), 6) <= tolerated, words)
 
     return agrees
 

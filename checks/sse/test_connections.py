@@ -1,8 +1,7 @@
 """Are connections counted right, and are there as many and as old ones as there may be?"""
 
-from checks.availability import DOWN
 from checks.sse import COUNTER, MONITORING, REDIS
-from healthgate import WARNING, Facts, Measured, NoData, Unit, at_most, check, equals, measure, shown
+from healthgate import DOWN, WARNING, Facts, Measured, NoData, Unit, at_most, check, equals, measure, shown
 from healthgate.readings import NodeAnswer
 
 STATS = MONITORING.at("connection_stats")

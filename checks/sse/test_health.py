@@ -1,10 +1,23 @@
 """Is the service well by its own account, and does that account follow from its figures?"""
 
-from checks.availability import answered
 from checks.findings import listed
 from checks.sse import HEALTH, MONITORING, STRICT_LEVELS
 from checks.sse.indicators import MADE_OF, SERVING, contradictions, level, unknown_types
-from healthgate import WARNING, Facts, Measured, NoData, Tier, Unit, check, equals, exactly, measure, none, shown
+from healthgate import (
+    WARNING,
+    Facts,
+    Measured,
+    NoData,
+    Tier,
+    Unit,
+    answered,
+    check,
+    equals,
+    exactly,
+    measure,
+    none,
+    shown,
+)
 from healthgate.readings import Answer
 
 INDICATORS = MONITORING.at("health_indicators")

@@ -2,16 +2,14 @@
 
 from checks.findings import Findings
 from checks.sse import METRICS, MONITORING, SERVER
-from checks.sse.failures import CLEANUPS, ERRORS, failing, share
+from checks.sse.failures import CLEANUPS, ERRORS, failing
 from checks.sse.indicators import MADE_OF
-from checks.typed import typed
 from healthgate import (
     WARNING,
     Facts,
     Limit,
     Measured,
     NoData,
-    Source,
     Tier,
     Unit,
     at_most,
@@ -23,6 +21,7 @@ from healthgate import (
     measure,
     none,
     percent,
+    share,
     tried,
 )
 from healthgate.readings import Answer, Page, Vector
@@ -77,20 +76,10 @@ def test_page(verdict):
     assert verdict.healthy, verdict
 
 
-def declared(name: str, kind: str) -> Source:
-    """Return whether the page has a metric with its type."""
-
-    @measure(METRICS)
-    def there(page: Page) -> Measured:
-        return typed(page, name, kind)
-
-    return there
-
-
 @each(
     check(
         f"sse.prometheus.families[{name}]",
-        declared(name, kind),
+        METRICS.typed(name, kind),
         stays=equals(True, otherwise=WARNING),
         name=f"Metric {name}",
         cause="queries of the dashboard name a metric the exporter does not emit",
@@ -131,7 +120,7 @@ def _in_monitoring(body: Facts, name: str) -> float:
 @measure(*(SERVER.query(f"sum(increase({name}[5m]))") for name in (ERRORS, CLEANUPS)))
 def queried(errors: Vector, cleanups: Vector) -> Measured:
     """Percent of the cleanups of five minutes that failed, as the Prometheus has them."""
-    return share(errors.number(), cleanups.number(), "in 5 m")
+    return share(errors.number(), cleanups.number(), "cleanups in 5 m", of_nothing=0)
 
 
 @check(

@@ -1,12 +1,8 @@
 """Can the SSE service be asked, and would a load balancer send it clients?"""
 
-from checks.availability import answered, served
 from checks.sse import HEALTH, MONITORING
-from healthgate import Measured, Tier, Unit, Violated, at_most, check, equals, measure
+from healthgate import Measured, Tier, Violated, age, answered, at_most, check, equals, measure, seconds_old, served
 from healthgate.readings import Answer
-
-age_s = Unit("s", floor=-5)
-"""Seconds of age. Clocks may differ by five; a time further ahead means that no age can be told."""
 
 
 @measure(MONITORING.outcome)
@@ -28,13 +24,6 @@ def health_code(answer: Answer) -> Measured:
     if not isinstance(body.raw, dict) or body.raw.get("healthy") is not True:
         raise Violated("it answered 200 without saying healthy")
     return Measured(code)
-
-
-@measure(MONITORING)
-def monitoring_age(answer: Answer) -> Measured:
-    """How old the monitoring data were when they came, in seconds."""
-    body = answer.body()
-    return Measured(round(answer.at - body.moment("timestamp"), 3), f"timestamp is {body.text('timestamp')}")
 
 
 @check(
@@ -67,8 +56,8 @@ def monitoring_age(answer: Answer) -> Measured:
 )
 @check(
     "sse.monitoring.age",
-    monitoring_age,
-    stays=at_most(60, age_s, warning=60, critical=900),
+    age(MONITORING["timestamp"]),
+    stays=at_most(60, seconds_old, warning=60, critical=900),
     name="Age of the SSE monitoring data",
     cause="something serves a kept answer, or the loop that collects the figures has died",
     action="restart the collector, and distrust every green result since that time",

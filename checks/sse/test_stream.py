@@ -2,11 +2,10 @@
 
 from itertools import pairwise
 
-from checks.availability import DOWN
 from checks.sse import STREAM
 from checks.sse.rhythm import in_production
 from checks.sse.stream import GRACE, NO_PING, PING_EVERY, PINGS, is_ping
-from healthgate import TIME_SCALE, Measured, NoData, Violated, at_most, check, measure, reaching, seconds
+from healthgate import DOWN, TIME_SCALE, Measured, NoData, Violated, at_most, check, measure, reaching, seconds
 from healthgate.readings import Followed
 
 FIRST_WITHIN = 5.0

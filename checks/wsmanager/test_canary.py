@@ -3,7 +3,6 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
-from checks.availability import DOWN
 from checks.findings import Findings
 from checks.wsmanager import (
     ACTIVE,
@@ -23,6 +22,7 @@ from checks.wsmanager import (
 )
 from checks.wsmanager.manifest import declared_weight
 from healthgate import (
+    DOWN,
     WARNING,
     Exposition,
     Facts,

@@ -1,7 +1,6 @@
 """Can the metrics page be believed: is it whole, are the metrics there, do they agree with each other?"""
 
 from checks.findings import Findings
-from checks.typed import typed
 from checks.wsmanager import ACTIVE, CLEANED, CREATED, HIGH_WATER, JSON, METRICS, PRODUCTION, RETRIES
 from healthgate import WARNING, Measured, NoData, Source, Unit, check, each, equals, fallen, measure, none
 from healthgate.readings import Answer, Page
@@ -37,9 +36,8 @@ def test_page(verdict):
 def declared(name: str, kind: str) -> Source:
     """Return whether the page has a metric of production with its type."""
 
-    @measure(METRICS)
-    def there(page: Page) -> Measured:
-        found = typed(page, name, kind)
+    @measure(METRICS, METRICS.typed(name, kind))
+    def there(page: Page, found: Measured) -> Measured:
         if not found.value:
             return found
         environments = {sample.labels.get("environment", "") for sample in page.series(name)}

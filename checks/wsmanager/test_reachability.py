@@ -1,14 +1,15 @@
 """Does the WebSocket manager answer, in every form its readers ask for, and does it call itself healthy?"""
 
-from checks.availability import DOWN, answered
 from checks.wsmanager import DEFAULT, DEFAULT_FORMAT, HEALTH, JSON, METRICS
 from healthgate import (
+    DOWN,
     WARNING,
     Facts,
     Measured,
     NoData,
     Source,
     Tier,
+    answered,
     check,
     each,
     equals,

@@ -1,9 +1,8 @@
 """Who can read the metrics route, and how safely? As callers from outside reach it."""
 
-from checks.availability import DOWN
 from checks.findings import Findings
 from checks.wsmanager import FROM_OUTSIDE, IN_PLAIN, PUBLIC_TLS
-from healthgate import WARNING, Measured, NoData, Unit, at_least, check, equals, measure, tried
+from healthgate import DOWN, WARNING, Measured, NoData, Unit, at_least, check, equals, measure, tried
 from healthgate.readings import Answer, Handshake
 
 days = Unit("days", floor=None)

@@ -24,6 +24,10 @@ from healthgate.claim.limit import reaching as reaching
 from healthgate.claim.limit import rising as rising
 from healthgate.claim.limit import seconds as seconds
 from healthgate.claim.observation import Observation as Observation
+from healthgate.claim.readings import age as age
+from healthgate.claim.readings import seconds_old as seconds_old
+from healthgate.claim.readings import share as share
+from healthgate.claim.readings import stated as stated
 from healthgate.claim.source import TIME_SCALE as TIME_SCALE
 from healthgate.claim.source import FromProfile as FromProfile
 from healthgate.claim.source import Later as Later
@@ -43,6 +47,9 @@ from healthgate.claim.system import StreamUrl as StreamUrl
 from healthgate.claim.system import System as System
 from healthgate.claim.system import Url as Url
 from healthgate.printable import shown as shown
+from healthgate.probes.availability import DOWN as DOWN
+from healthgate.probes.availability import answered as answered
+from healthgate.probes.availability import served as served
 from healthgate.probes.cloudwatch import CloudWatchMetric as CloudWatchMetric
 from healthgate.probes.counted import counter as counter
 from healthgate.probes.counted import falling as falling

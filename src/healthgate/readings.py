@@ -2,4 +2,4 @@
 
 from healthgate.lazily import offered
 
-__all__, __getattr__ = offered(__name__, __file__)  # type checkers read the stub
+__all__, __getattr__, __dir__ = offered(__name__, __file__)  # type checkers read the stub

@@ -82,14 +82,14 @@ from tests.checks.world import CATALOGUE, MISSING, World
         ("sse.cleanup.duration", f"{CLEANUP}/last_cleanup_duration_ms", 160.0, PENDING, "160 ms (7.9 ms on average)"),
         ("sse.cleanup.duration", f"{PERFORMANCE}/avg_cleanup_duration_ms", 101.0, WARNING, "take 101 ms on average"),
         ("sse.cleanup.duration", f"{PERFORMANCE}/avg_cleanup_duration_ms", MISSING, UNKNOWN, "is missing"),
-        ("sse.cleanup.arithmetic[error_rate]", f"{CLEANUP}/error_rate", 1.8, WARNING, "2 errors in 120 cleanups"),
+        ("sse.cleanup.arithmetic[error_rate]", f"{CLEANUP}/error_rate", 1.8, WARNING, "2 of 120 cleanups failed"),
         ("sse.cleanup.arithmetic[error_rate]", f"{CLEANUP}/error_rate", 1.75, OK, "make 1.6667"),
         (
             "sse.cleanup.arithmetic[connection_failure_rate]",
             f"{CLEANUP}/connection_failure_rate",
             2.8,
             WARNING,
-            "6 failed, 312 cleaned make 1.8868",
+            "6 of 318 connections failed make 1.8868",
         ),
         (
             "sse.cleanup.arithmetic[per_cleanup]",
@@ -103,7 +103,7 @@ from tests.checks.world import CATALOGUE, MISSING, World
             f"{PERFORMANCE}/cleanup_efficiency_rate",
             97.2,
             WARNING,
-            "312 cleaned, 6 failed make 98.113",
+            "312 of 318 connections cleaned make 98.113",
         ),
         ("sse.cleanup.arithmetic[efficiency]", f"{CLEANUP}/failed_connections", "6", UNKNOWN, "not a whole number"),
         (
@@ -535,11 +535,11 @@ def grown(errors: int, total: int) -> World:
 @pytest.mark.parametrize(
     ("errors", "total", "state", "words"),
     [
-        (0, 5, OK, "0 of 5 in 5 m of 5 m"),
-        (0, 0, OK, "no cleanup in 5 m of 5 m"),
+        (0, 5, OK, "0 of 5 cleanups in 5 m of 5 m"),
+        (0, 0, OK, "0 of 0 cleanups in 5 m of 5 m"),
         (1, 20, OK, "1 of 20"),
         (2, 20, WARNING, "10 %"),
-        (1, 5, CRITICAL, "20 % (1 of 5 in 5 m of 5 m"),
+        (1, 5, CRITICAL, "20 % (1 of 5 cleanups in 5 m of 5 m"),
     ],
 )
 def test_cleanups_that_fail_now_are_a_share_of_those_of_five_minutes(errors, total, state, words):
@@ -550,8 +550,8 @@ def test_cleanups_that_fail_now_are_a_share_of_those_of_five_minutes(errors, tot
     ("errors", "total", "state", "words"),
     [
         ("0", "5", OK, ""),
-        ("0", "0", OK, "no cleanup"),
-        ("1", "5", CRITICAL, "1 of 5 in 5 m"),
+        ("0", "0", OK, "0 of 0 cleanups"),
+        ("1", "5", CRITICAL, "1 of 5 cleanups in 5 m"),
         ("NaN", "5", UNKNOWN, ""),
     ],
 )
@@ -589,13 +589,13 @@ def test_a_share_that_is_higher_in_each_of_three_ten_minutes_is_a_trend(before, 
     looks = [(1200.0, before[0]), (900.0, before[0]), (600.0, before[1]), (300.0, before[1])]
     verdict = failing(share).verdict_seen("sse.cleanup.error_trend", *looks)
     assert verdict.state is state, verdict.reason
-    assert f"{share:g} of 100 in 602 s of 10 m" in verdict.reason
+    assert f"{share:g} of 100 cleanups in 602 s of 10 m" in verdict.reason
 
 
 def test_a_share_that_may_have_risen_is_not_believed_before_it_was_seen_to():
     assert failing(3.0).verdict_seen("sse.cleanup.error_trend", (600.0, 2.0), (300.0, 2.0)).state is PENDING
     said(failing(3.0), "sse.cleanup.error_trend", PENDING, "3 %")
-    said(World(), "sse.cleanup.error_trend", OK, "0 of 1 in 2 s of 10 m")
+    said(World(), "sse.cleanup.error_trend", OK, "0 of 1 cleanups in 2 s of 10 m")
 
 
 # -- the metrics page -------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
-from healthgate.claim.source import Later, Measured, Probe, Scene, Source
+from healthgate.claim.source import Derived, Later, Measured, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.claim.tally import Growth, Tally
 from healthgate.printable import printable
@@ -216,6 +216,17 @@ class Exposition(Exchange):
     def kind(self, name: str) -> Source:
         """Return what the page says a family is: gauge, counter, histogram, summary or untyped."""
         return Kind(self, name, {})
+
+    def typed(self, name: str, kind: str) -> Source:
+        """Return whether the page has a metric of this name and kind; one that is not there is false, not missing."""
+
+        def there(page: Page) -> Measured:
+            if name not in page.names:
+                return Measured(False, f"{name} is missing")
+            found = page.kind(name)
+            return Measured(found == kind, kind if found == kind else f"{name} is {found}, not {kind}")
+
+        return Derived(there, (self,))
 
     @property
     def sound(self) -> Source:

@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
-from healthgate.claim.source import Field, Later, Outcome, Probe, Scene, Source
+from healthgate.claim.source import Derived, Field, Later, Outcome, Probe, Scene, Source
 from healthgate.claim.system import System, Url
 from healthgate.printable import printable
+from healthgate.probes.availability import status_code
 from healthgate.probes.http_answer import Answer, media_type, parsed
 from healthgate.probes.request import Bearing
 from healthgate.secret import Redactor, Secret
@@ -118,6 +120,11 @@ class Exchange(Probe):
         """How the request ended, answered or not: an Answer in any case."""
         return Outcome(self, self.id, Answer)
 
+    @property
+    def code(self) -> Source:
+        """The status code that came, whatever it is; where nothing serves, any claim about it is violated."""
+        return Outcome(self, self.id, status_code)
+
 
 class HttpProbe(Exchange):
     """A GET (or HEAD) of one path of a system, answered with JSON."""
@@ -130,6 +137,11 @@ class HttpProbe(Exchange):
         if answer.status != "answered":
             raise NoData(answer.error)
         return answer
+
+    @functools.cached_property
+    def elapsed_ms(self) -> Source:
+        """Milliseconds from the name look-up to the last byte of an answer, whatever its code."""
+        return Derived(attrgetter("elapsed_ms"), (self,))
 
     def at(self, path: str) -> Field:
         """Return a member of the JSON body."""
