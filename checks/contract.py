@@ -5,7 +5,7 @@ at once: a member that is missing, of the wrong type or out of range is a findin
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from checks.findings import listed
@@ -170,7 +170,7 @@ def deviations(body: Facts, shape: Shape) -> list[str]:
     """Return every way in which `body` is not of this shape, in words."""
     found: dict[str, None] = {}
     for path, expected in shape.items():
-        for node in _matches(body, path.split(".") if path else [], found):
+        for node in body.matches(path, lambda nothing: found.setdefault(str(nothing))):
             if wrong := expected(node):
                 found[f"{node.path or 'the body'} is {shown(node.raw)}, not {wrong}"] = None
     return list(found)
@@ -185,23 +185,6 @@ def kept(body: Source, shape: Shape) -> Source:
         return Measured(len(found), listed(found))
 
     return counted
-
-
-def _matches(node: Facts, steps: list[str], missing: dict[str, None]) -> Iterator[Facts]:
-    # unlike Facts.matches this goes on after a missing member: a contract tells all of them
-    if not steps:
-        yield node
-        return
-    try:
-        if steps[0] != "*":
-            below = [node[steps[0]]]
-        else:
-            below = node.elements() if isinstance(node.raw, list) else list(node.members().values())
-    except NoData as nothing:
-        missing[str(nothing)] = None
-        return
-    for one in below:
-        yield from _matches(one, steps[1:], missing)
 
 
 def _worded(words: str, expect: Expectation) -> Expectation:

@@ -203,7 +203,7 @@ def told(mark: str, at: float, content: object) -> Observation:
 
 
 def test_a_member_of_a_json_answer_may_be_a_counter() -> None:
-    errors = counter(STATE["cleanup.errors"], started=STATE["started"])
+    errors = counter(STATE.at("cleanup.errors"), started=STATE["started"])
     rate = errors.per_second(over="10m")
 
     def seen(first: int, then: int, began: object = 500) -> Scene:

@@ -56,7 +56,7 @@ def test_what_is_there_is_read_as_promised() -> None:
     assert BODY.text("pool.name") == "a"
     assert [node.text("id") for node in BODY.elements("nodes")] == ["x", "y"]
     assert BODY.members("pool")["used"].number() == 3
-    assert [node.path for node in BODY.matches(["nodes", "*", "lag"])] == ["nodes[0].lag", "nodes[1].lag"]
+    assert [node.path for node in BODY.matches("nodes.*.lag")] == ["nodes[0].lag", "nodes[1].lag"]
     assert BODY.has("pool.none")
     assert not BODY.has("pool.free")
 

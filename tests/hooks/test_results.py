@@ -41,7 +41,7 @@ def mixed(project: Project, target: Target) -> Project:
             '''Missing.'''
             assert verdict.healthy, verdict
 
-        @check("boiler.after_gauge", FUEL["tank.level"], stays=equals(70), requires=["boiler.gauge"], **TOLD)
+        @check("boiler.after_gauge", FUEL.at("tank.level"), stays=equals(70), requires=["boiler.gauge"], **TOLD)
         def test_after_gauge(verdict):
             '''Blocked.'''
             assert verdict.healthy, verdict

@@ -1,9 +1,10 @@
 """Facts as a server gave them, read so that a missing or odd one is *no data* and never a default."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from healthgate.claim.path import EACH, Step, joined, pattern, steps
 from healthgate.printable import finite, shown
 
 LARGEST = 2**63
@@ -46,20 +47,27 @@ class Facts:
 
     def __getitem__(self, step: str | int) -> "Facts":
         """Return the member or element `step`; NoData if there is none."""
-        path = f"{self.path}[{step}]" if isinstance(step, int) else f"{self.path}.{step}".lstrip(".")
+        path = joined(self.path, step)
         try:
             if isinstance(self.raw, dict) and isinstance(step, str):
                 return Facts(self.raw[step], path)
             if isinstance(self.raw, list) and isinstance(step, int):
                 return Facts(self.raw[step], path)
-        except (KeyError, IndexError):
+        except KeyError:
             raise NoData(f"{path} is missing") from None
-        raise NoData(f"{path} is missing, since {self.path or 'the body'} is {shown(self.raw)}")
+        except IndexError:
+            raise NoData(f"{path} is missing, since {self.path or 'the body'} has {len(self.raw)} elements") from None
+        place = f"; its elements are written [{step}]" if isinstance(self.raw, list) and str(step).isdecimal() else ""
+        raise NoData(f"{path} is missing, since {self.path or 'the body'} is {shown(self.raw)}{place}")
 
     def at(self, path: str) -> "Facts":
-        """Return what stands at a dotted path below this node; an empty path is the node itself."""
+        """Return what stands at a path below this node, as in `nodes[0].name`; an empty path is the node itself.
+
+        A name with a dot, a blank or a bracket in it is quoted: `components["redis.cluster"].status`. ValueError for
+        what is no path.
+        """
         node = self
-        for step in path.split(".") if path else ():
+        for step in steps(path):
             node = node[step]
         return node
 
@@ -102,13 +110,13 @@ class Facts:
         """Return the elements of a list."""
         node = self.at(path)
         self._expect(path, list, "a list")
-        return [Facts(value, f"{node.path}[{i}]") for i, value in enumerate(node.raw)]
+        return [Facts(value, joined(node.path, i)) for i, value in enumerate(node.raw)]
 
     def members(self, path: str = "") -> dict[str, "Facts"]:
         """Return the members of an object, by name."""
         node = self.at(path)
         self._expect(path, dict, "an object")
-        return {str(k): Facts(v, f"{node.path}.{k}".lstrip(".")) for k, v in node.raw.items()}
+        return {str(k): Facts(v, joined(node.path, str(k))) for k, v in node.raw.items()}
 
     def moment(self, path: str = "") -> float:
         """Return an ISO 8601 time with its zone as seconds since 1970."""
@@ -118,16 +126,29 @@ class Facts:
             raise NoData(f"{self.at(path).path} is {shown(text)}, not a time such as 2026-03-02T09:15:00Z")
         return moment
 
-    def matches(self, steps: list[str]) -> Iterator["Facts"]:
-        """Yield every node the steps lead to, where `*` stands for each element or member."""
-        if not steps:
+    def matches(self, path: str, missing: Callable[[NoData], object] | None = None) -> Iterator["Facts"]:
+        """Yield every node that a path leads to, where `*` stands for each element or member.
+
+        What is missing on the way is handed to `missing`, and the others go on; without it, that is no data.
+        """
+        yield from self._matches(pattern(path), missing)
+
+    def _matches(self, way: tuple[Step, ...], missing: Callable[[NoData], object] | None) -> Iterator["Facts"]:
+        if not way:
             yield self
-        elif steps[0] != "*":
-            yield from self[steps[0]].matches(steps[1:])
-        else:
-            found = self.elements() if isinstance(self.raw, list) else list(self.members().values())
-            for node in found:
-                yield from node.matches(steps[1:])
+            return
+        try:
+            if way[0] is not EACH:
+                found = [self[way[0]]]
+            else:
+                found = self.elements() if isinstance(self.raw, list) else list(self.members().values())
+        except NoData as nothing:
+            if missing is None:
+                raise
+            missing(nothing)
+            return
+        for node in found:
+            yield from node._matches(way[1:], missing)  # noqa: SLF001
 
 
 def iso_moment(text: str) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from healthgate.claim.facts import Facts, NoData
 from healthgate.claim.observation import AGAIN, Observation, Repeated, Request, looks_at
+from healthgate.claim.path import below, joined, steps
 from healthgate.claim.system import System
 from healthgate.claim.tally import Tally
 
@@ -211,18 +212,20 @@ class LookBack(Later):
 
 
 class Field(Source):
-    """A member of a JSON answer, by dotted path."""
+    """A member of a JSON answer, by its path as `Facts.at` takes it; ValueError for what is no path."""
 
     def __init__(self, parent: Source, path: str) -> None:
+        steps(path)
         self.parent = parent
         self.path = path
 
-    def __getitem__(self, name: str) -> "Field":
-        return Field(self.parent, f"{self.path}.{name}".lstrip("."))
+    def __getitem__(self, step: str | int) -> "Field":
+        return Field(self.parent, joined(self.path, step))
 
     def at(self, path: str) -> "Field":
-        """Return the member at a dotted path below this one."""
-        return self[path]
+        """Return the member at a path below this one."""
+        steps(path)
+        return Field(self.parent, below(self.path, path))
 
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
         return self.parent.probes(systems)
@@ -251,8 +254,8 @@ class Otherwise(Source):
         """Return a member of whichever answer there is."""
         return Field(self, path)
 
-    def __getitem__(self, name: str) -> Field:
-        return Field(self, name)
+    def __getitem__(self, step: str | int) -> Field:
+        return Field(self, joined("", step))
 
     def chosen(self, systems: Mapping[str, System]) -> Source:
         """Return the source that is used where `systems` are present."""

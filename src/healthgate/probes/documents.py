@@ -11,6 +11,7 @@ from typing import Any
 
 from healthgate.claim.facts import Facts, NoData
 from healthgate.claim.observation import Observation, Request
+from healthgate.claim.path import joined
 from healthgate.claim.source import Field, Measured, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.duration import spoken
@@ -43,8 +44,8 @@ class OneDocument(Source):
         """Return a member of what the document holds."""
         return Field(self, path)
 
-    def __getitem__(self, name: str) -> Field:
-        return Field(self, name)
+    def __getitem__(self, step: str | int) -> Field:
+        return Field(self, joined("", step))
 
     @property
     def sound(self) -> Source:

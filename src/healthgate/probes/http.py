@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
+from healthgate.claim.path import joined
 from healthgate.claim.source import Derived, Field, Later, Outcome, Probe, Scene, Source
 from healthgate.claim.system import System, Url
 from healthgate.printable import printable
@@ -147,8 +148,8 @@ class HttpProbe(Exchange):
         """Return a member of the JSON body."""
         return Field(self, path)
 
-    def __getitem__(self, name: str) -> Field:
-        return Field(self, name)
+    def __getitem__(self, step: str | int) -> Field:
+        return Field(self, joined("", step))
 
 
 class Options(TypedDict, total=False):
