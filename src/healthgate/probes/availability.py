@@ -5,7 +5,6 @@ answer. A late, oversized or garbled one proves nothing: the state is unknown.
 """
 
 from healthgate.claim.facts import Facts, NoData, Violated
-from healthgate.claim.observation import Observation
 from healthgate.claim.source import Measured
 from healthgate.probes.http_answer import Answer
 
@@ -24,19 +23,27 @@ def answered(answer: Answer, explained_by: str | None = None) -> Answer:
 
 
 def served(answer: Answer, *, behind: str | None = None) -> Facts:
-    """Return the JSON body of a 200; Violated for any other answer, NoData for one that cannot be read.
+    """Return the JSON body of a 200, or of another code that `get` was given; Violated for any other answer.
+
+    NoData for one that cannot be read.
 
     `behind` is the check on the service that is asked through this one: it explains 502, 503 and 504.
     """
-    if answered(answer).code != 200:
-        raise Violated(f"it answered {answer.spoken_code}, not 200", behind if answer.code in BEHIND_IS_DOWN else None)
+    if refusal := answered(answer).refusal:
+        raise Violated(refusal, behind if answer.code in BEHIND_IS_DOWN else None)
     if answer.flaw:
         # the text is kept where it could be read and is no JSON; without it the bytes themselves are in doubt
         raise (Violated if "text" in answer.facts else NoData)(answer.flaw)
     return Facts(answer.content)
 
 
-def status_code(observation: Observation) -> Measured:
+def serves(answer: Answer) -> Measured:
+    """Return that a body is served, and with which code; raises as `served` does."""
+    served(answer)
+    return Measured(True, f"answered {answer.code} with JSON")
+
+
+def status_code(answer: Answer) -> Measured:
     """Return the code that came, with where a redirect points; raises as `answered` does."""
-    answer = answered(Answer(observation))
+    answered(answer)
     return Measured(answer.code, answer.spoken_code if answer.spoken_code != str(answer.code) else "")

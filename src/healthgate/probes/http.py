@@ -4,10 +4,10 @@ import functools
 import secrets
 import select
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 from healthgate.claim.facts import NoData
@@ -16,8 +16,8 @@ from healthgate.claim.path import joined
 from healthgate.claim.source import Derived, Field, Later, Outcome, Probe, Scene, Source
 from healthgate.claim.system import System, Url
 from healthgate.printable import printable
-from healthgate.probes.availability import status_code
-from healthgate.probes.http_answer import Answer, media_type, parsed
+from healthgate.probes.availability import serves, status_code
+from healthgate.probes.http_answer import Answer, kept_headers, media_type, parsed
 from healthgate.probes.request import Bearing
 from healthgate.secret import Redactor, Secret
 from healthgate.version import __version__
@@ -119,25 +119,52 @@ class Exchange(Probe):
     @property
     def outcome(self) -> Source:
         """How the request ended, answered or not: an Answer in any case."""
-        return Outcome(self, self.id, Answer)
+        return Outcome(self, self.id, self.answer)
 
     @property
     def code(self) -> Source:
         """The status code that came, whatever it is; where nothing serves, any claim about it is violated."""
-        return Outcome(self, self.id, status_code)
+        return Outcome(self, self.id, lambda seen: status_code(self.answer(seen)))
+
+    def answer(self, seen: Observation) -> Answer:
+        """Return what this request brought, answered or not."""
+        return Answer(seen)
 
 
 class HttpProbe(Exchange):
-    """A GET (or HEAD) of one path of a system, answered with JSON."""
+    """A GET (or HEAD) of one path of a system, answered with JSON or text; `codes` are those whose body is read."""
+
+    def __init__(self, system: type[System], path: str, *, codes: Iterable[int] = (200,), **options: Any) -> None:
+        super().__init__(system, path, **options)
+        self.codes = frozenset(codes)
+        if not self.codes or not self.codes <= set(range(200, 600)):
+            raise ValueError(f"codes={codes!r} are no status codes of answers; write them as in codes=(200, 503)")
+
+    def answer(self, seen: Observation) -> Answer:
+        return Answer(seen, self.codes)
 
     def requests(self, settings: Any) -> list[Request]:
         return [self.request(HttpRequest, settings)]
 
     def value(self, scene: Scene) -> "Answer":
-        answer = Answer(scene.observation(self.id))
+        answer = self.answer(scene.observation(self.id))
         if answer.status != "answered":
             raise NoData(answer.error)
         return answer
+
+    @property
+    def serves(self) -> Source:
+        """Whether JSON came with one of the codes; any other answer, or none where nothing serves, is a violation."""
+        return Outcome(self, self.id, lambda seen: serves(self.answer(seen)))
+
+    @functools.cached_property
+    def text(self) -> Source:
+        """The body of a page that is no JSON, without blanks around it."""
+        return Derived(Answer.text, (self,))
+
+    def header(self, name: str) -> Source:
+        """Return what a header of the answer says, whatever its code; one that did not come is no data."""
+        return Derived(methodcaller("header", name), (self,))
 
     @functools.cached_property
     def elapsed_ms(self) -> Source:
@@ -153,7 +180,7 @@ class HttpProbe(Exchange):
 
 
 class Options(TypedDict, total=False):
-    """What is said of a request beside its system and its path, as `Exchange` takes it."""
+    """What is said of a request beside its system and its path, as `HttpProbe` takes it."""
 
     credential: Credential | None
     proven_by: str | None
@@ -161,10 +188,14 @@ class Options(TypedDict, total=False):
     url: str
     source: str | None
     trust: str | None
+    codes: Iterable[int]
 
 
 def get(system: type[System], path: str, **options: Unpack[Options]) -> HttpProbe:
-    """Return a GET of `path`; `proven_by` and `alongside` as for every Probe, the others as for every Exchange."""
+    """Return a GET of `path`; `proven_by` and `alongside` as for every Probe, the others as for every Exchange.
+
+    `codes` are those whose body is read: `codes=(200, 503)` where a health route says with a 503 what is ill.
+    """
     return HttpProbe(system, path, **options)
 
 
@@ -280,6 +311,7 @@ class HttpRequest(Bearing):
             "type": media_type(content_type or "text/plain"),
             "content_type": printable(content_type, 100),
             "request_id": request_id,
+            "headers": kept_headers(response.getheaders(), redactor),
         }
         if location := response.getheader("Location"):
             facts["location"] = printable(redactor.text(location), 80)

@@ -1,18 +1,32 @@
-"""What an answer over HTTP holds: its code, its type, its body as JSON."""
+"""What an answer over HTTP holds: its code, its headers, its body as JSON or as text."""
 
+import re
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from healthgate.claim.facts import Facts, NoData
 from healthgate.claim.observation import Observation
 from healthgate.printable import printable
-from healthgate.secret import Redactor
+from healthgate.secret import REDACTED, Redactor
 from healthgate.wire.notation import DEEPEST, NestedError, from_json
+
+MOST_TEXT = 4000
+"""Characters of a body that is no JSON that are kept."""
+
+MOST_HEADERS = 50
+LONGEST_HEADER = 200
+"""Headers of an answer that are kept, and characters of each. All of them are, whatever checks ask for: a request is
+shared by all who read it, a kept snapshot by checks that are written later; they are little beside a body."""
+
+HIDDEN = re.compile(r"cookie|auth|token|secret|key|session|password|signature")
+"""Headers with such a name may hold a secret that nobody knows here: it is kept that they came, and nothing else."""
 
 
 class Answer:
-    """What came back for one request."""
+    """What came back for one request. `codes` are those whose body is read."""
 
-    def __init__(self, observation: Observation) -> None:
+    def __init__(self, observation: Observation, codes: Collection[int] = (200,)) -> None:
+        self.codes = codes
         self.status = observation.status
         self.error = observation.error or ""
         self.elapsed_ms = observation.elapsed_ms
@@ -67,11 +81,50 @@ class Answer:
         """Return the JSON body of a 200; NoData says what came instead."""
         if self.status != "answered":
             raise NoData(self.error)
-        if self.code != 200:
-            raise NoData(f"it answered {self.spoken_code}, not 200")
+        if self.refusal:
+            raise NoData(self.refusal)
         if self.flaw:
             raise NoData(self.flaw)
         return Facts(self.content)
+
+    def text(self) -> str:
+        """Return a body that is no JSON as text, without blanks around it; NoData says what came instead."""
+        if self.status != "answered":
+            raise NoData(self.error)
+        if self.refusal:
+            raise NoData(self.refusal)
+        if "text" not in self.facts:
+            raise NoData(self.flaw or "the answer is JSON, which is read by its members")
+        if length := self.facts.get("characters"):
+            raise NoData(f"the answer has {length} characters, more than the {MOST_TEXT} that are kept")
+        return str(self.facts["text"]).strip()
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers by their names in small letters, as they were kept; NoData if there was no answer."""
+        _ = self.code
+        if "headers" not in self.facts:
+            raise NoData("the headers of this answer were not kept")
+        found: dict[str, str] = self.facts["headers"]
+        return found
+
+    def header(self, name: str) -> str:
+        """Return a header, one that came more than once with commas between; NoData where it cannot be had."""
+        found = self.headers.get(name.lower())
+        if found is None:
+            more = f" among the first {MOST_HEADERS}" if len(self.headers) >= MOST_HEADERS else ""
+            raise NoData(f"it answered without a header {name}{more}")
+        if found == REDACTED:
+            raise NoData(f"what the header {name} says is not kept, since it may be secret")
+        if found.endswith("…"):
+            raise NoData(f"the header {name} has more than the {LONGEST_HEADER} characters that are kept")
+        return found
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the body is not read although there was an answer: its code in words, or None."""
+        wanted = " or ".join(map(str, sorted(self.codes)))
+        return None if self.code in self.codes else f"it answered {self.spoken_code}, not {wanted}"
 
     @property
     def spoken_code(self) -> str:
@@ -94,11 +147,26 @@ def parsed(body: bytes, kind: str, encoding: str, redactor: Redactor) -> dict[st
     except UnicodeDecodeError as problem:
         return {"flaw": f"the answer is not UTF-8 text (byte {problem.start})"}
     if kind != "application/json":
-        return {"flaw": f"the answer is {printable(kind, 60)}, not JSON", "text": printable(text, 300)}
+        return {"flaw": f"the answer is {printable(kind, 60)}, not JSON", **_kept(text)}
     try:
         content = from_json(text)
     except NestedError:
         return {"flaw": f"the answer is nested deeper than {DEEPEST} levels"}
     except ValueError as problem:
-        return {"flaw": f"the answer is not JSON: {printable(problem)}", "text": printable(text, 300)}
+        return {"flaw": f"the answer is not JSON: {printable(problem)}", **_kept(text)}
     return {"json": redactor.content(content) if "\\" in text else content}
+
+
+def _kept(text: str) -> dict[str, Any]:
+    return {"text": text[:MOST_TEXT], **({"characters": len(text)} if len(text) > MOST_TEXT else {})}
+
+
+def kept_headers(came: Iterable[tuple[str, str]], redactor: Redactor) -> dict[str, str]:
+    """Return the headers of an answer by their names in small letters: bounded, and without any secret."""
+    kept: dict[str, str] = {}
+    for full, value in came:
+        name = printable(redactor.text(full), 60).lower()
+        if name in kept or len(kept) < MOST_HEADERS:
+            several = f"{kept[name]}, {value}" if name in kept else value
+            kept[name] = REDACTED if HIDDEN.search(name) else printable(redactor.text(several), LONGEST_HEADER)
+    return kept
