@@ -125,7 +125,11 @@ def print_schema() -> None:
     from healthgate.claim import catalogue  # noqa: PLC0415
     from healthgate.environment import schema as profile_schema  # noqa: PLC0415
 
-    found = catalogue.load(Path("checks").resolve(), Path.cwd())
+    try:
+        found = catalogue.load(Path("checks").resolve(), Path.cwd())
+    except catalogue.CatalogueError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        sys.exit(4)
     print(json.dumps(profile_schema.schema(found), indent=2))
 
 

@@ -79,7 +79,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_the_rest_is_written(project
             POOL,
             "below(80, percent, warning=80",
             "below(80, percent, warning=70",
-            "the checks cannot be imported: ",
+            "gateway.pool.utilization cannot be declared: warning 70 lies on the healthy side",
         ),
         (POOL, '"gateway.pool.utilization"', '"nosystem.pool"', "is about nosystem, which is no declared system"),
         ("environments/staging.yaml", "gateway:\n", "gatway:\n", "environments/staging.yaml:5:1: "),

@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 from healthgate.claim.check import Check, declared_on
 from healthgate.claim.system import System, settings_of
@@ -33,8 +34,9 @@ class Catalogue:
 def load(folder: Path, root: Path) -> Catalogue:
     """Import every package and `test_*.py` below `folder` and return what they declare.
 
-    `root` is the folder their module names are relative to. CatalogueError names a duplicate id, a claim of
-    an undeclared system, a requirement on a check there is not, or a setting whose name is taken.
+    `root` is the folder their module names are relative to. CatalogueError names a file that cannot be imported and
+    why, a duplicate id, a claim of an undeclared system, a requirement on a check there is not, a setting whose name is
+    taken, or a test function that cannot tell its checks apart.
     """
     if not folder.is_dir():
         words = f"there is no folder {folder} with checks; the ini option healthgate_checks names it"
@@ -47,7 +49,7 @@ def load(folder: Path, root: Path) -> Catalogue:
     for path in sorted(folder.rglob("*.py")):
         if path.name != "__init__.py" and not path.name.startswith("test_"):
             continue
-        module = import_module(_module_name(path, root))
+        module = _imported(path, root)
         for value in list(vars(module).values()):
             if inspect.isclass(value) and issubclass(value, System) and value is not System:
                 known = catalogue.systems.setdefault(value.name, value)
@@ -59,6 +61,7 @@ def load(folder: Path, root: Path) -> Catalogue:
                         " that no environment gives; call the setting otherwise"
                     )
             elif inspect.isfunction(value) and value.__module__ == module.__name__:
+                _refuse_unclear(value)
                 for check in declared_on(value):
                     _add(catalogue, check)
     for check in catalogue.checks.values():
@@ -75,6 +78,33 @@ def load(folder: Path, root: Path) -> Catalogue:
                 raise CatalogueError(f"{check.file}:{check.line}: {check.id} sums up {part}, which begins no check")
     _refuse_circles(catalogue)
     return catalogue
+
+
+def _imported(path: Path, root: Path) -> ModuleType:
+    try:
+        return import_module(_module_name(path, root))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # also what ends the process, or skips the file as pytest has it
+        from healthgate.claim import unimportable  # noqa: PLC0415 (only a wrong file pays for it)
+
+        raise CatalogueError(unimportable.explained(problem, path, root)) from None
+
+
+def _refuse_unclear(function: FunctionType) -> None:
+    checks = declared_on(function)
+    if not checks:
+        return
+    place, name = f"{checks[0].file}:{checks[0].line}", function.__name__
+    if "verdict" not in function.__code__.co_varnames:
+        raise CatalogueError(f"{place}: {name} declares {checks[0].id} and takes no verdict; write def {name}(verdict)")
+    slugs = [check.slug for check in checks]
+    doubled = sorted({slug for slug in slugs if slugs.count(slug) > 1})
+    if doubled:
+        raise CatalogueError(
+            f"{place}: two checks on {name} end in {doubled[0]}; "
+            "put them on different functions, so that each has a name of its own"
+        )
 
 
 def _refuse_circles(catalogue: Catalogue) -> None:

@@ -10,6 +10,7 @@ from healthgate import duration
 from healthgate.claim.limit import Limit
 from healthgate.claim.source import Later, Probe, Source
 from healthgate.claim.system import System
+from healthgate.printable import printable
 
 ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+(\[[A-Za-z0-9_.-]+\])?")
 MARK = "__healthgate_checks__"
@@ -104,7 +105,7 @@ def check(
     attempts: int = 1,
     sums_up: Iterable[str] = (),
 ) -> Callable[[Function], Function]:
-    """Declare a check on the test function below; ValueError if the declaration is wrong.
+    """Declare a check on the test function below; ValueError or TypeError if the declaration is wrong.
 
     `every` is how often the check is meant to be run, as a duration. `requires` adds checks that must be ok
     first to those that prove the requests the reading is taken from. `sums_up` says of a roll-up what it is made of:
@@ -113,6 +114,12 @@ def check(
     """
     if not ID.fullmatch(id):
         raise ValueError(f"{id!r} is not a check id; write system.area.claim, with a parameter in brackets if any")
+    if not isinstance(reading, Source):
+        raise TypeError(f"{id} reads {printable(reading, 60)}, which is no source; write @measure(…) above a function")
+    if not isinstance(stays, Limit):
+        raise TypeError(f"{id} stays {printable(stays, 60)}, which is no limit; write equals(…), below(…), at_most(…)")
+    if isinstance(requires, str) or isinstance(sums_up, str):
+        raise TypeError(f"{id} names other checks in a list: requires=[…], sums_up=[…]")
     frame = sys._getframe(1)  # noqa: SLF001 (the line of the claim is what a failure points at)
     declared = Check(
         id=id,

@@ -42,8 +42,6 @@ class Options:
             catalogue = catalogues.load(root / str(self.config.getini("healthgate_checks")), root)
         except catalogues.CatalogueError as error:
             raise pytest.UsageError(str(error)) from None
-        except Exception as error:
-            raise pytest.UsageError(f"the checks cannot be imported: {type(error).__name__}: {error}") from error
         profiles = self._profiles(catalogue)
         problems += [
             f"--system {name}: there is no such system{hint(name, catalogue.systems)}"

@@ -78,13 +78,6 @@ class Session:
         checks = declared_on(metafunc.function)
         if not checks:
             return
-        slugs = [check.slug for check in checks]
-        doubled = sorted({slug for slug in slugs if slugs.count(slug) > 1})
-        if doubled:
-            raise pytest.UsageError(
-                f"{checks[0].file}:{checks[0].line}: two checks on {metafunc.function.__name__} end in {doubled[0]}; "
-                "put them on different functions, so that each has a name of its own"
-            )
         sets = [
             pytest.param(
                 f"{check.id}|{name}",

@@ -71,8 +71,6 @@ def sources(root: Path, runbooks: str = RUNBOOKS) -> Sources:
         catalogue = catalogues.load(root / "checks", root)
     except catalogues.CatalogueError as error:
         raise RenderError(str(error)) from None
-    except Exception as error:
-        raise RenderError(f"the checks cannot be imported: {type(error).__name__}: {error}") from error
     try:
         examples = alert_tests.written(root / EXAMPLES)
     except (OSError, ValueError) as error:
