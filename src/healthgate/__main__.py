@@ -79,12 +79,14 @@ VALUED = frozenset(
 """Options whose next word is their value, which may well be the name of a folder too."""
 
 USAGE = """usage: healthgate run --env NAME [pytest options]
+       healthgate new NAME [URL]
        healthgate report [RESULTS] [--single-file] [--gate]
        healthgate render [--check]
        healthgate schema
 
 Runs the health checks against an environment. `healthgate run --help` lists all options;
 `pytest checks --env NAME` does the same with every installed pytest plugin loaded.
+`new` makes a project of your own in a new folder: one system, one profile, three checks of URL, a workflow.
 `report` renders the Allure results of a run (`--alluredir RESULTS`) to a page that people read.
 `render` writes alert rules, their tests, a dashboard and the list of all checks from the checks in this folder;
 with --check it says which of them are outdated. `schema` prints the JSON Schema of environment profiles, which
@@ -96,6 +98,10 @@ def main() -> None:
     if sys.argv[1:] == ["schema"]:
         print_schema()
         return
+    if sys.argv[1:2] == ["new"]:
+        from healthgate.new import command as new  # noqa: PLC0415
+
+        sys.exit(new.main(sys.argv[2:]))
     if sys.argv[1:2] == ["render"]:
         from healthgate.render import command  # noqa: PLC0415
 

@@ -58,7 +58,7 @@ LEVELS = (
     ("probes", "environment", "observe", "judge"),
     ("memory",),
     ("run", "tell"),
-    ("render", "page"),
+    ("render", "page", "new"),
     ("hooks",),
     ("plugin",),
     ("__main__",),

@@ -1,0 +1,1 @@
+"""A project of one's own to start from, made by one command."""
