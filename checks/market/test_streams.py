@@ -6,12 +6,11 @@ from checks.findings import listed
 from checks.market import CLIENT_STREAM, FEEDS, MARKET_SERVICE
 from checks.market.stream import STREAM_SAMPLE, is_frame, tick
 from healthgate import (
-    DOWN,
     Measured,
     NoData,
     Source,
     Unit,
-    Violated,
+    answered,
     at_least,
     below,
     check,
@@ -127,8 +126,7 @@ def test_feed_is_understood(verdict):
 @measure(CLIENT_STREAM.outcome)
 def fewest_ticks(heard: Heard) -> Measured:
     """The ticks of the symbol that ticked least; a stream that nobody serves is a violation."""
-    if heard.status != "answered":
-        raise (Violated if heard.status in DOWN else NoData)(heard.error, MARKET_SERVICE)
+    answered(heard, MARKET_SERVICE)
     counted: Counter[str] = Counter()
     others = 0
     for message in heard.messages:

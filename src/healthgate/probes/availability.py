@@ -4,6 +4,8 @@ A refused or reset connection and a name that does not resolve prove that nothin
 answer. A late, oversized or garbled one proves nothing: the state is unknown.
 """
 
+from typing import Protocol, TypeVar
+
 from healthgate.claim.facts import Facts, NoData, Violated
 from healthgate.claim.source import Measured
 from healthgate.probes.http_answer import Answer
@@ -15,8 +17,18 @@ BEHIND_IS_DOWN = frozenset({502, 503, 504})
 """Codes with which a proxy says that what it asks on does not answer."""
 
 
-def answered(answer: Answer, explained_by: str | None = None) -> Answer:
-    """Return `answer` if HTTP came back; Violated where nothing serves, NoData where that is not proven."""
+class Ended(Protocol):
+    """How a request ended, over HTTP, on a stream or at a Redis."""
+
+    status: str
+    error: str
+
+
+Came = TypeVar("Came", bound=Ended)
+
+
+def answered(answer: Came, explained_by: str | None = None) -> Came:
+    """Return `answer` if one came; Violated where nothing serves, NoData where that is not proven."""
     if answer.status == "answered":
         return answer
     raise (Violated if answer.status in DOWN else NoData)(answer.error, explained_by)
