@@ -1,7 +1,5 @@
 """Are the logs kept as long as they should be, and no larger than they may be? (spec 2.13)."""
 
-from datetime import UTC, datetime
-
 from checks.market import INSTALLED, LOG_ARCHIVES, LOG_FILES
 from healthgate import WARNING, Measured, Source, check, each, equals, measure
 from healthgate.readings import Listing
@@ -19,7 +17,7 @@ def kept(files: Source, days: int, longest: float | None) -> Source:
     @measure(files, INSTALLED)
     def reach_back(listing: Listing, installed: str) -> Measured:
         age = max(listing.days_old(file) for file in listing.files)
-        life = (listing.at - datetime.fromisoformat(installed).replace(tzinfo=UTC).timestamp()) / 86_400
+        life = listing.days_since(installed)
         wanted = min(days, life - 1)  # the first file is a day old when it is closed
         said = f"{len(listing.files)} files, the oldest {age:.1f} days old"
         if age < wanted:

@@ -1,6 +1,5 @@
 """Does the log show a cleanup that lives and adds up? As the SSE service writes it (spec 5.9)."""
 
-from datetime import UTC, datetime
 from itertools import pairwise
 
 from checks.findings import Findings
@@ -138,7 +137,7 @@ def reach_back(listing: Listing, installed: str | None) -> Measured:
     said = f"{len(listing.files)} files, the oldest {age:.1f} days old"
     if installed is None:
         return Measured(round(age, 1), said)
-    life = (listing.at - datetime.fromisoformat(installed).replace(tzinfo=UTC).timestamp()) / 86_400
+    life = listing.days_since(installed)
     if age < KEPT_DAYS and life - 1 < KEPT_DAYS and age >= life - 1:  # the first file is a day old when it is closed
         return Measured(KEPT_DAYS, f"{said}, as old as the service")
     return Measured(round(age, 1), said)

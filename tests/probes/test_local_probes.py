@@ -73,6 +73,7 @@ def test_files_are_listed_with_their_sizes_and_ages_the_newest_first(tmp_path: P
 
     assert [(file.name, file.size) for file in found.files] == [("b.zip", 200), ("c.zip", 0), ("a.zip", 10)]
     assert [found.days_old(file) for file in found.files] == pytest.approx([1, 2, 3], abs=0.001)
+    assert found.days_since("1970-01-03") == pytest.approx(found.at / DAY - 2)
     assert found.folder_size == 5210
 
 

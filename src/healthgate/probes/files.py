@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,10 @@ class Listing:
     def days_old(self, file: FileFact) -> float:
         """Return how many days ago a file was last written."""
         return (self.at - file.written) / 86_400
+
+    def days_since(self, day: str) -> float:
+        """Return how many days ago a day (2026-03-02, as a setting of kind Date) began, in UTC; negative if it will."""
+        return (self.at - datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) / 86_400
 
 
 @dataclass(frozen=True)
