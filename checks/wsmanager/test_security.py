@@ -5,7 +5,7 @@ from checks.wsmanager import FROM_OUTSIDE, IN_PLAIN, PUBLIC_TLS
 from healthgate import DOWN, WARNING, Measured, NoData, Unit, at_least, check, equals, measure, tried
 from healthgate.readings import Answer, Handshake
 
-days = Unit("days", floor=None)
+days = Unit("days")
 
 OLDEST_TLS = "TLSv1.2"
 NO_TLS = DOWN | {"plain"}
@@ -74,8 +74,8 @@ def served_in_plain(plain: Answer) -> str:
 
 @measure(PUBLIC_TLS)
 def days_left(handshake: Handshake) -> Measured:
-    """Days until the certificate ends."""
-    return Measured(handshake.days_left, handshake.subject)
+    """Days until the certificate ends; below 0 where it has ended."""
+    return Measured(handshake.days_left, f"{handshake.subject}, {handshake.ending}")
 
 
 @measure(FROM_OUTSIDE.outcome, tried(PUBLIC_TLS))

@@ -35,11 +35,21 @@ def test_a_bad_certificate_or_protocol_is_named(facts, words):
 
 
 @pytest.mark.parametrize(
-    ("days", "state"),
-    [(62, OK), (21, OK), (20.999, WARNING), (7, WARNING), (6.999, CRITICAL), (-3, CRITICAL)],
+    ("days", "state", "words"),
+    [
+        (62, OK, "ends in 62 days"),
+        (21, OK, "ends in 21 days"),
+        (20.999, WARNING, "ends in 21 days"),
+        (7, WARNING, "ends in 7 days"),
+        (6.999, CRITICAL, "ends in 7 days"),
+        (0.25, CRITICAL, "ends in 6 h"),
+        (-0.5, CRITICAL, "expired 12 h ago"),
+        (-1, CRITICAL, "expired 1 day ago"),
+        (-3, CRITICAL, "-3 days (CN=app.example.com, expired 3 days ago)"),
+    ],
 )
-def test_a_certificate_must_last(days, state):
-    said(shown(days), EXPIRY, state, "days")
+def test_a_certificate_must_last(days, state, words):
+    said(shown(days), EXPIRY, state, words)
 
 
 @pytest.mark.parametrize("status", ["refused", "reset", "unresolved", "plain"])

@@ -18,6 +18,7 @@ from healthgate.claim.limit import (
     equals,
     exactly,
     in_time,
+    lasting,
     megabytes,
     ms,
     none,
@@ -124,6 +125,33 @@ def test_a_reading_that_makes_no_sense_is_unknown_and_says_why(limit: Limit, val
     """Missing, not finite, of the wrong type, below what can be: never healthy, never red by accident."""
     assert limit.judge(value) is UNKNOWN
     assert why in str(limit.malformed(value))
+
+
+days = Unit("days")
+
+
+@pytest.mark.parametrize(
+    ("limit", "state"),
+    [
+        (at_least(21, days, warning=21, critical=7), CRITICAL),
+        (above(21, days, warning=7), WARNING),
+        (above(21, seconds, critical=lasting(7, "5m")), PENDING),
+        (at_least(21, ms), MISSED),
+        (below(21, days, critical=30), UNKNOWN),
+        (at_most(21, days), UNKNOWN),
+        (none(days), UNKNOWN),
+        (equals(3, days), UNKNOWN),
+        (above(0, days, critical=exactly(0)), UNKNOWN),
+        (equals(7, days, warning=Tier("!=", 7), critical=Tier("<=", 5)), UNKNOWN),
+        (at_least(21, days, warning=reaching(-5), critical=-10), MISSED),
+        (at_least(21, Unit("days", floor=0), critical=7), UNKNOWN),
+        (above(95, percent, warning=95), UNKNOWN),
+        (at_least(512, megabytes, critical=100), UNKNOWN),
+    ],
+)
+def test_what_is_left_of_something_may_be_less_than_nothing(limit: Limit, state: State) -> None:
+    """A certificate that expired three days ago is as bad as can be; less than nothing is never healthy."""
+    assert limit.judge(-3) is state
 
 
 def test_a_temperature_may_be_negative() -> None:

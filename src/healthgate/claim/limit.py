@@ -10,20 +10,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from healthgate import duration
 from healthgate.claim.state import CRITICAL, WARNING, State
 from healthgate.duration import spoken
 from healthgate.printable import finite, shown
 
+USUAL: Final = "usual"
+"""The floor of a unit that names none."""
+
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit of measurement. `floor` is the lowest possible value; below it a reading is nonsense (None: no floor)."""
+    """A unit of measurement. `floor` is the lowest possible value; below it a reading is nonsense (None: no floor).
+
+    Where none is named it is 0 for limits that too much crosses, and none for those that too little crosses: there are
+    never -3 errors, but a certificate that expired three days ago has -3 days left.
+    """
 
     symbol: str
-    floor: float | None = 0.0
+    floor: float | Literal["usual"] | None = USUAL
 
     def __str__(self) -> str:
         return self.symbol
@@ -35,10 +42,10 @@ class Unit:
         return f"{shown(value)} {symbol}".rstrip()
 
 
-percent = Unit("%")
+percent = Unit("%", floor=0)
 ms = Unit("ms")
 seconds = Unit("s")
-megabytes = Unit("MB")
+megabytes = Unit("MB", floor=0)
 bare = Unit("", floor=None)
 
 Scalar: TypeAlias = float | int | str | bool | tuple[Any, ...]
@@ -202,6 +209,15 @@ class Limit:
         return State.WARNING if self.warning else self.worst
 
     @property
+    def floor(self) -> float | None:
+        """The lowest reading that can be: the unit's; by default 0, and any where too little is the worst there is."""
+        if self.unit.floor != USUAL:
+            return self.unit.floor
+        worst = self.critical or self.warning
+        too_little = self.objective.op in UPWARD and (worst is None or worst.op in DOWNWARD)
+        return None if too_little else 0.0
+
+    @property
     def windowed(self) -> bool:
         """Whether one sample is not always enough to judge by this limit."""
         return any(tier is not None and tier.needs_window for tier in (self.warning, self.critical))
@@ -239,8 +255,8 @@ class Limit:
             return f"is {shown(value)}, not a number"
         if not finite(value):
             return f"is {shown(value)}, not a finite number"
-        if self.unit.floor is not None and value < self.unit.floor:
-            return f"is {self.speak(value)}, which cannot be (lowest possible: {self.speak(self.unit.floor)})"
+        if self.floor is not None and value < self.floor:
+            return f"is {self.speak(value)}, which cannot be (lowest possible: {self.speak(self.floor)})"
         return None
 
     def inversion(self) -> str | None:
@@ -348,48 +364,28 @@ def _numeric(op: str, value: float, unit: Unit, warning: Line, critical: Line, e
 
 
 def below(
-    value: float,
-    unit: Unit = bare,
-    *,
-    warning: Line = None,
-    critical: Line = None,
-    expected: float | None = None,
+    value: float, unit: Unit = bare, *, warning: Line = None, critical: Line = None, expected: float | None = None
 ) -> Limit:
     """Healthy strictly below `value`. A plain number for an alert line means *above* that number."""
     return _numeric("<", value, unit, warning, critical, expected)
 
 
 def at_most(
-    value: float,
-    unit: Unit = bare,
-    *,
-    warning: Line = None,
-    critical: Line = None,
-    expected: float | None = None,
+    value: float, unit: Unit = bare, *, warning: Line = None, critical: Line = None, expected: float | None = None
 ) -> Limit:
     """Healthy at `value` or below. A plain number for an alert line means *above* that number."""
     return _numeric("<=", value, unit, warning, critical, expected)
 
 
 def above(
-    value: float,
-    unit: Unit = bare,
-    *,
-    warning: Line = None,
-    critical: Line = None,
-    expected: float | None = None,
+    value: float, unit: Unit = bare, *, warning: Line = None, critical: Line = None, expected: float | None = None
 ) -> Limit:
     """Healthy strictly above `value`. A plain number for an alert line means *below* that number."""
     return _numeric(">", value, unit, warning, critical, expected)
 
 
 def at_least(
-    value: float,
-    unit: Unit = bare,
-    *,
-    warning: Line = None,
-    critical: Line = None,
-    expected: float | None = None,
+    value: float, unit: Unit = bare, *, warning: Line = None, critical: Line = None, expected: float | None = None
 ) -> Limit:
     """Healthy at `value` or above. A plain number for an alert line means *below* that number."""
     return _numeric(">=", value, unit, warning, critical, expected)

@@ -15,6 +15,7 @@ from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
 from healthgate.claim.source import Outcome, Probe, Scene, Source
 from healthgate.claim.system import System
+from healthgate.duration import roughly
 from healthgate.printable import printable
 from healthgate.probes.request import Silent
 from healthgate.secret import Redactor
@@ -139,6 +140,13 @@ class Handshake:
     def days_left(self) -> float:
         """How many days the certificate is still valid; below 0 where it has expired."""
         return (self.expires - self.at) / 86_400
+
+    @property
+    def ending(self) -> str:
+        """When the certificate ends or ended, in words such as "expired 3 days ago"."""
+        days, distance = round(abs(self.days_left)), roughly(abs(self.expires - self.at))
+        words = f"{days} day{'' if days == 1 else 's'}" if abs(self.days_left) >= 1 else distance
+        return f"expired {words} ago" if self.days_left < 0 else f"ends in {words}"
 
     @property
     def subject(self) -> str:

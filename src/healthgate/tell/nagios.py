@@ -91,7 +91,7 @@ def measurement(verdict: Verdict, limit: Limit) -> str:
     """Return value, ranges and least possible value of a check; U where there is no value, which is not a number."""
     if verdict.value is None or isinstance(verdict.value, str):
         return "U"
-    floor = limit.unit.floor
+    floor = limit.floor
     least = "" if floor is None or isinstance(verdict.value, bool) else number(floor)
     unit = verdict.unit if verdict.unit in UNITS else ""
     parts = [f"{number(verdict.value)}{unit}", warning_range(limit, verdict.floor), critical_range(limit), least]

@@ -145,7 +145,7 @@ class _Scale:
             low, high = min(low, value), max(high, value)
         pad = 0.35 * ((high - low) or span)
         self.low, self.high = low - pad, high + pad
-        floor = limit.unit.floor
+        floor = limit.floor
         if floor is not None and low >= floor:
             self.low = floor if low - floor <= 2 * span else max(self.low, floor)
         if limit.unit.symbol == "%" and high <= 100:
