@@ -23,10 +23,18 @@ from healthgate.readings import Answer
 TYPES = {"prometheus": "text/plain; version=0.0.4", "json": "application/json"}
 """The content type of each format."""
 
+NO_ANSWER = 0
+"""Stands for the status code where nothing serves: what lasts for a minute has to be a value."""
+
+ANSWERED = equals(200, warning=Tier("!=", 200), critical=lasting(Tier("!=", 200), "60s"))
+"""A route that should answer 200. One failed request pages nobody: only what is down for a minute does (C-34)."""
+
 
 @measure(HEALTH.outcome)
 def health_code(answer: Answer) -> Measured:
     """The status code of a HEAD, after which nothing may follow."""
+    if answer.status in DOWN:
+        return Measured(NO_ANSWER, answer.error)
     code = answered(answer).code
     stray = f"{answer.length} bytes followed where there should be no body" if answer.length else ""
     return Measured(code, answer.spoken_code if code != 200 else "", stray)
@@ -44,7 +52,7 @@ def views_agree(answer: Answer, status: Facts) -> Measured:
 @check(
     "wsmanager.head.healthy",
     health_code,
-    stays=equals(200, critical=Tier("!=", 200)),
+    stays=ANSWERED,
     name="WebSocket manager, as a load balancer asks it",
     cause="the manager calls itself unavailable, or is gone",
     action="repeat the HEAD by hand, then read the JSON metrics; page the on-call if it stays so for a minute",
@@ -97,6 +105,8 @@ def answered_as(probe: Source, form: str | None = None) -> Source:
 
     @measure(probe, DEFAULT_FORMAT)
     def coded(answer: Answer, default: str) -> Measured:
+        if answer.status in DOWN:
+            return Measured(NO_ANSWER, answer.error)
         code = answered(answer).code
         if code != 200:
             return Measured(code, answer.spoken_code)
@@ -119,7 +129,7 @@ def parts(content_type: str) -> set[str]:
     check(
         f"wsmanager.endpoint.formats[{name}]",
         answered_as(probe.outcome, form),
-        stays=equals(200, critical=Tier("!=", 200)),
+        stays=ANSWERED,
         name=f"Metrics route, {words}",
         cause="the service does not answer, or the choice of the format is broken",
         action="make all three calls by hand and compare code and content type",

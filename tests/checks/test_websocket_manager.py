@@ -18,10 +18,10 @@ PENDING = State.PENDING
 
 
 def test_the_answer_to_a_head_must_be_200_and_empty():
-    said(World().answer(HEALTH, 503), "wsmanager.head.healthy", CRITICAL, "503")
+    said(World().answer(HEALTH, 503), "wsmanager.head.healthy", WARNING, "503")
     world = World()
     world.observations[HEALTH].bytes = 12
-    said(world, "wsmanager.head.healthy", CRITICAL, "12 bytes followed")
+    said(world, "wsmanager.head.healthy", WARNING, "12 bytes followed")
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,18 @@ def test_the_answer_to_a_head_must_be_200_and_empty():
         ("wsmanager.endpoint.formats[default]", DEFAULT),
     ],
 )
-def test_what_does_not_serve_is_critical_and_what_proves_nothing_unknown(check_id, request_id):
+def test_what_does_not_serve_warns_and_pages_after_a_minute_and_what_proves_nothing_is_unknown(check_id, request_id):
     for status in ("refused", "reset", "unresolved"):
-        said(World().fail(request_id, status, "nothing there"), check_id, CRITICAL, "nothing there")
+        world = World().fail(request_id, status, "nothing there")
+        said(world, check_id, WARNING, "nothing there")
+        assert world.verdict_after(check_id, 0, 29).state is WARNING
+        assert world.verdict_after(check_id, 0, 60).state is CRITICAL
     for status in ("late", "tls", "malformed", "unreachable"):
         said(World().fail(request_id, status, "who knows"), check_id, UNKNOWN, "who knows")
-    said(World().answer(request_id, 500), check_id, CRITICAL, "500")
-    said(World().answer(request_id, 403), check_id, CRITICAL, "403")
+    for code in (500, 403):
+        world = World().answer(request_id, code)
+        said(world, check_id, WARNING, str(code))
+        assert world.verdict_after(check_id, code, 60).state is CRITICAL
 
 
 @pytest.mark.parametrize(
@@ -87,25 +92,25 @@ def test_an_answer_of_500_or_more_is_out_of_reach_and_a_refusal_is_not():
     [
         ("prometheus", METRICS, "text/plain; version=0.0.4", OK),
         ("prometheus", METRICS, 'TEXT/plain;charset=utf-8;version="0.0.4"', OK),
-        ("prometheus", METRICS, "text/plain", CRITICAL),
-        ("prometheus", METRICS, "application/json", CRITICAL),
+        ("prometheus", METRICS, "text/plain", WARNING),
+        ("prometheus", METRICS, "application/json", WARNING),
         ("json", JSON, "application/json; charset=utf-8", OK),
-        ("json", JSON, "text/html", CRITICAL),
-        ("json", JSON, "", CRITICAL),
+        ("json", JSON, "text/html", WARNING),
+        ("json", JSON, "", WARNING),
         ("default", DEFAULT, "application/json", OK),
-        ("default", DEFAULT, "text/plain; version=0.0.4", CRITICAL),
+        ("default", DEFAULT, "text/plain; version=0.0.4", WARNING),
     ],
 )
 def test_each_format_has_its_content_type(form, request_id, told, state):
     world = World()
     world.observations[request_id].facts["content_type"] = told
-    said(world, f"wsmanager.endpoint.formats[{form}]", state, "the type is" if state is CRITICAL else "")
+    said(world, f"wsmanager.endpoint.formats[{form}]", state, "the type is" if state is WARNING else "")
 
 
 def test_the_default_format_is_the_one_the_profile_names():
     world = World()
     world.systems["wsmanager"].default_format = "prometheus"
-    said(world, "wsmanager.endpoint.formats[default]", CRITICAL, "not text/plain; version=0.0.4")
+    said(world, "wsmanager.endpoint.formats[default]", WARNING, "not text/plain; version=0.0.4")
     said(world, "wsmanager.endpoint.formats[json]", OK)
     world.systems["wsmanager"].default_format = "xml"
     said(world, "wsmanager.endpoint.formats[default]", UNKNOWN, "none of prometheus, json")
