@@ -9,7 +9,7 @@ TOKEN = re.compile(
     |(?P<range>\[[^\]]*\])
     |(?P<number>\.?\d(?:[eE][+-]?\d|[\w.])*)
     |(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)
-    |(?P<sign>=~|!~|!=|[^\s])""",
+    |(?P<sign>=~|!~|[!=<>]=|[^\s])""",
     re.VERBOSE,
 )
 
@@ -25,12 +25,17 @@ WORDS = LISTS | OPERATORS | OVER_SERIES | OF_SERIES
 NUMBERS = frozenset({"inf", "nan"})
 
 
+def tokens_of(expression: str) -> list[tuple[str, str]]:
+    """Return kind and text of every token of an expression, comments left out."""
+    return [(found.lastgroup or "", found[0]) for found in TOKEN.finditer(expression) if found.lastgroup != "comment"]
+
+
 def metric_names(expression: str) -> frozenset[str]:
     """Return the names of the series an expression reads: metrics and recorded series, neither functions nor labels.
 
     A name that only a variable of a dashboard holds is not known here and left out.
     """
-    tokens = [(found.lastgroup or "", found[0]) for found in TOKEN.finditer(expression) if found.lastgroup != "comment"]
+    tokens = tokens_of(expression)
     found: set[str] = set()
     place = 0
     while place < len(tokens):

@@ -52,7 +52,7 @@ def _matches(route: Facts, labels: Mapping[str, str]) -> bool:
         written = route.at("matchers")
         texts = [written.text()] if isinstance(written.raw, str) else [one.text() for one in written.elements()]
         wanted += [matcher for text in texts for matcher in _matchers(text)]
-    return all(_holds(sign, value, labels.get(name, "")) for name, sign, value in wanted)
+    return all(holds(sign, value, labels.get(name, "")) for name, sign, value in wanted)
 
 
 def _matchers(text: str) -> list[tuple[str, str, str]]:
@@ -67,7 +67,8 @@ def _plain(value: str) -> str:
     return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
 
 
-def _holds(sign: str, wanted: str, value: str) -> bool:
+def holds(sign: str, wanted: str, value: str) -> bool:
+    """Whether a value is what a matcher wants of it; NoData where what it wants is no regular expression."""
     if sign in {"=", "!="}:
         return (value == wanted) is (sign == "=")
     try:

@@ -1,9 +1,12 @@
 """Does the Prometheus watch the manager: does it scrape it, has it the rules, do they fire, does it keep enough?"""
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
-from checks.wsmanager import JOB, PRODUCTION, ROUTE, SERVER, STAGING
+from checks.wsmanager import JOB, MONITORING, PRODUCTION, ROUTE, RULES_FILE, SERVER, STAGING
 from checks.wsmanager.alerts import ALERTS, AlertRule
+from checks.wsmanager.expression import Node, parsed
 from checks.wsmanager.promql import metric_names
 from healthgate import (
     TIME_SCALE,
@@ -20,6 +23,7 @@ from healthgate import (
     exactly,
     measure,
     prometheus_seconds,
+    tried,
 )
 from healthgate.duration import spoken
 from healthgate.readings import Alerts, Rule, Rules, Target, Targets
@@ -98,15 +102,41 @@ def test_target(verdict):
     assert verdict.healthy, verdict
 
 
-def loaded(name: str, wanted: AlertRule) -> Source:
-    """Return whether an alert is loaded as it should be, with every recorded series it reads."""
+Written = Mapping[str, Sequence[str]]
+"""Expressions by the name of their alert or series."""
 
-    @measure(SERVER.rules, TIME_SCALE)
-    def there(rules: Rules, scale: float) -> Measured:
+
+@measure(MONITORING.file(RULES_FILE))
+def in_the_file(rules: Facts) -> Written:
+    """What the rules file has."""
+    found: dict[str, list[str]] = {}
+    for group in rules.elements("groups"):
+        for rule in group.elements("rules"):
+            name = rule.text("alert" if rule.has("alert") else "record")
+            found.setdefault(name, []).append(rule.text("expr"))
+    return found
+
+
+@measure()
+def in_no_file() -> Written:
+    """Return nothing, where the profile names no files of the monitoring."""
+    return {}
+
+
+ON_FILE = tried(in_the_file.otherwise(in_no_file))
+
+
+def loaded(name: str, wanted: AlertRule) -> Source:
+    """Return whether an alert is loaded as documented and as the rules file has it, with every series it reads."""
+
+    @measure(SERVER.rules, ON_FILE, TIME_SCALE)
+    def there(rules: Rules, on_file: Written | NoData, scale: float) -> Measured:
         found = alerts_named(rules, name)
         if not found:
             return Measured(False, f"no alert {name} is among the {len(rules.all)} rules that are loaded")
-        problems = [problem_of(rule, wanted, rules, scale) for rule in found]
+        # a file that cannot be read is the finding of its own check
+        kept = {} if isinstance(on_file, NoData) else on_file
+        problems = [problem_of(rule, wanted, rules, scale) or other_than(kept, rule, rules) for rule in found]
         if "" in problems:
             return Measured(True, f"for {spoken(wanted.lasting)}, {wanted.severity}")
         return Measured(False, problems[0])
@@ -128,15 +158,51 @@ def problem_of(rule: Rule, wanted: AlertRule, rules: Rules, scale: float) -> str
     severity = rule.labels.get("severity", "")
     if severity != wanted.severity:
         return f"its severity is {severity or 'not set'}, not {wanted.severity}"
-    for name in sorted(name for name in metric_names(rule.expression) if ":" in name):
-        recorded = [one for one in rules.all if one.name == name and one.kind == "recording"]
+    for name in recorded_names(rule.expression):
+        recorded = recording(rules, name)
         if not recorded:
             return f"it reads {name}, which no rule records"
         if all(one.health == "err" for one in recorded):
             return f"it reads {name}, whose last evaluation failed: {recorded[0].error}"
+    expression = parsed(rule.expression)
+    if not any(asked.is_in(expression, partial(recorded_as, rules)) for asked in wanted.asks):
+        return f"it asks for {rule.expression}, not for {' or '.join(map(str, wanted.asks))}"
     if rule.health != "ok":
         raise NoData(f"{rule.name} has not been evaluated yet")
     return ""
+
+
+def recorded_names(expression: str) -> list[str]:
+    """Return the names of recorded series that an expression reads."""
+    return sorted(name for name in metric_names(expression) if ":" in name)
+
+
+def recording(rules: Rules, name: str) -> list[Rule]:
+    """Return the rules that record a series."""
+    return [one for one in rules.all if one.name == name and one.kind == "recording"]
+
+
+def recorded_as(rules: Rules, name: str) -> list[Node]:
+    """Return what the rules record under a name."""
+    return [parsed(one.expression) for one in recording(rules, name)]
+
+
+def other_than(on_file: Written, rule: Rule, rules: Rules) -> str:
+    """Return how a rule, or a series it reads, differs from what the file has of that name; empty where it does not."""
+    parts = [rule, *(one for name in recorded_names(rule.expression) for one in recording(rules, name))]
+    for one in parts:
+        kept = on_file.get(one.name, ())
+        if kept and not any(same(one.expression, expression) for expression in kept):
+            return f"{one.name} is loaded as {one.expression}, the rules file has {kept[0]}"
+    return ""
+
+
+def same(expression: str, other: str) -> bool:
+    """Whether two expressions say the same, whichever way they are written; what cannot be read is compared as text."""
+    try:
+        return parsed(expression) == parsed(other)
+    except NoData:
+        return expression.split() == other.split()
 
 
 def quiet(name: str, wanted: AlertRule) -> Source:
@@ -186,7 +252,7 @@ def watched(targets: Targets, environment: str) -> None:
         loaded(name, wanted),
         stays=equals(True),
         name=f"Rule {name} is loaded",
-        cause="the rules file was not copied, or Prometheus not reloaded",
+        cause="the rules file was not copied or was changed by hand, or Prometheus not reloaded",
         action="copy the rules file into the rules directory, then POST /-/reload",
         runbook="monitoring-chain",
         every="1h",
@@ -194,7 +260,7 @@ def watched(targets: Targets, environment: str) -> None:
     for name, wanted in ALERTS.items()
 )
 def test_rules(verdict):
-    """Every alert is loaded with its duration and severity, and what it reads is recorded."""
+    """Every alert is loaded with its line, duration and severity, and what it reads is recorded."""
     assert verdict.healthy, verdict
 
 

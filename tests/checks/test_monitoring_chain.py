@@ -102,6 +102,100 @@ def test_a_rule_that_reads_what_nothing_records_is_not_loaded_as_it_should_be():
     said(only(name, health="err", lastError="it went wrong"), check_id, CRITICAL, "it went wrong")
 
 
+LOADED = "wsmanager.prom.rules_loaded[{}]".format
+OTHERWISE = {
+    "WSManagerServiceDown": ["vector(0) > 1", "absent(up)", f"{well.PRODUCTION_UP} > 0", 'up{job="other"} == 0'],
+    "WSManagerConnectionLeak": [
+        "ws_manager_active_connections > 1000",
+        "ws_manager_active_connections >= 100",
+        "ws_manager_active_connections < 100",
+        "ws_manager_active_connections > bool 100",
+        "ws_manager_active_connections",
+        "ws_manager_active_connections_hwm > 100",
+        'ws_manager_active_connections{job="other"} > 100',
+        "vector(0) > 100",
+    ],
+    "WSManagerHighRetryRate": ["ws_manager:retry_rate_2m > 5", "ws_manager:uncleaned_streams > 0.5"],
+    "WSManagerCleanupLag": ["ws_manager:uncleaned_streams > 20", "ws_manager_stream_creations_total >= 20"],
+    "WSManagerCanaryRetryRegression": [f"{well.RATIO} > 15", "vector(2) > 1.5"],
+    "WSManagerCanaryRollback": ["ws_manager:error_percent_1m > 500", "vector(0) > 1"],
+}
+"""Expressions that are loaded under the name of an alert and never say what it should."""
+
+IN_OTHER_WORDS = {
+    "WSManagerServiceDown": ['sum(up{job="cryptrade-ws-metrics"}) < 1', "up == 0 or absent(up)"],
+    "WSManagerConnectionLeak": [
+        "(ws_manager_active_connections) > 1e2",
+        "100 < sum by (environment) (ws_manager_active_connections)",
+        'ws_manager_active_connections{job=~"cryptrade-.*"} > 100 and on() up == 1',
+    ],
+    "WSManagerHighRetryRate": ["rate(ws_manager_retry_count_total[120s]) > .5", "0.5 < ws_manager:retry_rate_2m"],
+    "WSManagerCleanupLag": ["ws_manager:uncleaned_streams > 19"],
+    "WSManagerCanaryRetryRegression": [f'{well.RATIO}{{a="1"}} > on() (1.5 * {well.RATIO}{{a="2"}})'],
+    "WSManagerCanaryRollback": ['up{environment="staging"} == 0 or ws_manager:retry_rate_2m > 3'],
+}
+"""Expressions that ask for the same, as a place of other habits may write them."""
+
+
+def without_files(world: World) -> World:
+    del world.observations[well.MONITORING]
+    world.systems["wsmanager"].monitoring = None
+    return world
+
+
+@pytest.mark.parametrize(("name", "query"), [(name, query) for name in OTHERWISE for query in OTHERWISE[name]])
+def test_an_alert_that_asks_for_something_else_is_not_loaded(name, query):
+    for world in (only(name, query=query), without_files(only(name, query=query))):
+        said(world, LOADED(name), CRITICAL, "it asks for")
+
+
+@pytest.mark.parametrize(
+    ("name", "query"), [(name, query) for name in IN_OTHER_WORDS for query in IN_OTHER_WORDS[name]]
+)
+def test_an_alert_may_be_written_otherwise(name, query):
+    said(without_files(only(name, query=query)), LOADED(name), OK)
+
+
+def test_an_alert_is_loaded_as_the_rules_file_has_it():
+    said(only(LEAK, query="(ws_manager_active_connections)>1e2"), LOADED(LEAK), OK)
+    changed = only(LEAK, query='ws_manager_active_connections{environment="production"} > 100')
+    said(changed, LOADED(LEAK), CRITICAL, "the rules file has ws_manager_active_connections > 100")
+    slower = only("ws_manager:retry_rate_2m", query="rate(ws_manager_retry_count_total[10m])")
+    said(
+        slower, LOADED("WSManagerHighRetryRate"), CRITICAL, "the rules file has rate(ws_manager_retry_count_total[2m])"
+    )
+    said(without_files(slower), LOADED("WSManagerHighRetryRate"), OK)
+
+
+def test_a_rules_file_that_is_broken_or_knows_no_such_alert_is_not_held_against_a_rule():
+    for content in ({"groups": []}, {"groups": [{"rules": [{"alert": LEAK, "expr": "{{ template }} > 100"}]}]}):
+        said(well_with(RULES_FILE, content), LOADED(LEAK), OK if not content["groups"] else CRITICAL)
+    broken = World()
+    well.break_file(broken.observations, RULES_FILE, "it is cut off")
+    said(broken, LOADED(LEAK), OK)
+
+
+def test_an_expression_that_cannot_be_read_is_unknown_and_another_rule_is_none_of_our_business():
+    said(only(LEAK, query="ws_manager_active_connections[ > 100"), LOADED(LEAK), UNKNOWN, "cannot be read")
+    odd = {
+        "type": "recording",
+        "name": "other:series",
+        "query": "a[[",
+        "health": "ok",
+        "lastEvaluation": well.moment(9),
+    }
+    world = World()
+    world.observations[well.RULES].facts = well.of_prometheus(
+        {"groups": [{"name": "a", "rules": [*well.rules(), odd]}]}
+    )
+    said(world, LOADED(LEAK), OK)
+    looped = {**odd, "name": "ws_manager:retry_rate_2m", "query": "ws_manager:retry_rate_2m + 1"}
+    world.observations[well.RULES].facts = well.of_prometheus(
+        {"groups": [{"name": "a", "rules": [*well.rules()[1:], looped]}]}
+    )
+    said(without_files(world), LOADED("WSManagerHighRetryRate"), CRITICAL, "it asks for")
+
+
 def test_one_rule_as_documented_is_enough_where_there_are_two_of_a_name():
     world = World()
     forced = {**well.rules()[-1], "query": "vector(1)", "duration": 0}

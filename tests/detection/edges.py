@@ -504,6 +504,20 @@ def _certificates() -> list[Edge]:
     ]
 
 
+def _expressions() -> list[Edge]:
+    return [
+        one_check(
+            "wsmanager.prom.rules_loaded[WSManagerConnectionLeak]",
+            state,
+            fault("F.mp.rule_expr", rule="WSManagerConnectionLeak", expr=expression),
+        )
+        for expression, state in (
+            ("(ws_manager_active_connections) > 1e2", OK),
+            ("ws_manager_active_connections > 101", CRITICAL),
+        )
+    ]
+
+
 def _retry_lines() -> list[Edge]:
     # the lines are counted for a minute, a second here, so that a run may come too late for some of them
     line = "WSManager: stream btcusdt@kline_1m retry attempt 3 in 4000 ms"
@@ -663,6 +677,7 @@ EDGES: list[Edge] = [
     one_check("sse.log.retention", WARNING, fault("F.file.age", dir="sse_log_dir", remove_older_than_days=30)),
     *_pages(),
     *_certificates(),
+    *_expressions(),
     *_retry_lines(),
     *(
         one_check("wsmanager.prom.retention", state, fault("F.mp.flag", **{"storage.tsdb.retention.time": kept}))

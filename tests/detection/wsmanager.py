@@ -168,8 +168,10 @@ CELLS: dict[str, Cell] = {
         f"wsmanager.prom.alerts_quiet[{name}]": cell(
             fault("F.mp.force_alert", alert=name),
             turns=state,
+            collateral={f"wsmanager.prom.rules_loaded[{name}]": CRITICAL},
             shows_within_s=40,
-            why="its cause turns the check it stands for red as well: that is the cell of that check",
+            why="its cause turns the check it stands for red as well: that is the cell of that check; what always fires"
+            " is loaded as something else than it should be",
         )
         for name, state in ALERTS.items()
     },
