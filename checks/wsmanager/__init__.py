@@ -17,6 +17,7 @@ from healthgate import (
     Url,
     get,
     head,
+    perhaps,
     together,
 )
 
@@ -58,8 +59,8 @@ class WsManager(System):
     prometheus_token: Secret | None = None
 
 
-PRODUCTION, STAGING = "production", "staging"
-"""What the label `environment` says on the page of each instance."""
+PRODUCTION, STAGING = perhaps("production"), perhaps("staging")
+"""What the label `environment` says on the page of each instance; no document asks for it, so a page may be without."""
 
 JOB = "cryptrade-ws-metrics"
 """The job that scrapes them."""

@@ -46,8 +46,13 @@ DEFAULT_DAYS = 15
 
 
 def targets_of(targets: Targets, environment: str) -> list[Target]:
-    """Return the targets of an instance; one that does not say whose it is counts as production's."""
+    """Return the targets of an instance; one that does not say whose it is counts as production's.
+
+    Where none of them says so, each may be any instance's.
+    """
     mine = [one for one in targets.all if urlsplit(one.url).path == ROUTE or one.labels.get("job") == JOB]
+    if not any("environment" in one.labels for one in mine):
+        return mine
     return [one for one in mine if one.labels.get("environment", PRODUCTION) == environment]
 
 

@@ -3,6 +3,7 @@ from healthgate.claim.check import each as each
 from healthgate.claim.facts import Facts as Facts
 from healthgate.claim.facts import NoData as NoData
 from healthgate.claim.facts import Violated as Violated
+from healthgate.claim.labels import perhaps as perhaps
 from healthgate.claim.limit import Limit as Limit
 from healthgate.claim.limit import Tier as Tier
 from healthgate.claim.limit import Unit as Unit

@@ -28,7 +28,9 @@ def test_a_canary_that_serves_something_else_is_not_up():
     world = text(World(), CANARY, lambda page: page.replace('"staging"', '"production"'))
     said(world, "wsmanager.canary.staging_up", PENDING, "the page of production")
     unnamed = text(World(), CANARY, lambda page: page.replace('{environment="staging"}', ""))
-    said(unnamed, "wsmanager.canary.staging_up", UNKNOWN, "does not say of which environment")
+    said(unnamed, "wsmanager.canary.staging_up", OK, "names no environment")
+    half = text(World(), CANARY, lambda page: page + "ws_manager_active_connections 4\n")
+    said(half, "wsmanager.canary.staging_up", PENDING, "the page of nobody, staging")
     for change in (lambda page: page.rstrip("\n"), lambda _: "# nothing\n"):
         said(text(World(), CANARY, change), "wsmanager.canary.staging_up", UNKNOWN, "no data")
     said(World().fail(CANARY, "late", "too late"), "wsmanager.canary.staging_up", UNKNOWN, "too late")

@@ -15,6 +15,7 @@ from typing import Any
 
 from healthgate.claim import tally
 from healthgate.claim.facts import NoData
+from healthgate.claim.labels import meant, optional, with_and_without
 from healthgate.claim.tally import KEPT_FOR, SKEW, Growth, Tally
 from healthgate.duration import spoken
 from healthgate.printable import finite, printable
@@ -314,9 +315,15 @@ class Page:
             raise NoData(f"{name} is missing")
         if name in self.content.doubled:
             raise NoData(f"a series of {name} stands twice")
-        found = [one for one in several if labels.items() <= one.labels.items()]
+        found = [one for one in several if meant(one.labels, labels)]
         if not found:
             raise NoData(f"{Sample(name, labels, 0)} is missing; there is {several[0]}")
+        for label in optional(labels):
+            if both := with_and_without(label, [one.labels for one in several]):
+                one, other = (Sample(name, each, 0) for each in both)
+                raise NoData(
+                    f"{one} and {other} differ in nothing but {label}, so that neither is the one that is meant"
+                )
         for sample in found:
             if not finite(sample.value):
                 raise NoData(f"{sample} is {written(sample.value)}, not a finite number")
