@@ -20,7 +20,7 @@ from checks.wsmanager import (
     STAGING,
     grown,
 )
-from checks.wsmanager.manifest import declared_weight
+from checks.wsmanager.manifest import FLAG, declared_flag, declared_weight
 from healthgate import (
     DOWN,
     WARNING,
@@ -48,6 +48,9 @@ times = Unit("times")
 
 FLOOR = 0.01
 """Retries a second below which two instances are not compared: a handful says nothing (conflict C-24)."""
+
+MEMBER = "config.useNewWsManager"
+"""Where an instance may tell in its JSON what the variable says."""
 
 WEIGHT = 10
 SHARE = (5.0, 15.0)
@@ -129,21 +132,45 @@ def rolled_back(control: Control | NoData) -> bool:
     return isinstance(control, Control) and control.rolled_back
 
 
-@measure(tried(CANARY_JSON.at("config.useNewWsManager")), tried(JSON.at("config.useNewWsManager")), CONTROL)
-def flags(staging: Facts | NoData, production: Facts | NoData, control: Control | NoData) -> Measured:
-    """Whether the new manager is in use on the canary and only there; after a rollback, nowhere."""
+@measure(CANARY_MANIFEST)
+def flag_in_the_manifest(manifest: Facts) -> bool:
+    """What the manifest sets USE_NEW_WS_MANAGER to."""
+    return declared_flag(manifest)
+
+
+@measure()
+def flag_nowhere() -> bool:
+    """Raise NoData: the profile names no manifest that could set the variable."""
+    raise NoData(f"no manifest is named that could set {FLAG}")
+
+
+DECLARED_FLAG = tried(flag_in_the_manifest.otherwise(flag_nowhere))
+
+
+@measure(CANARY_JSON.at(""), JSON.at(""), DECLARED_FLAG, CONTROL)
+def flags(staging: Facts, production: Facts, declared: bool | NoData, control: Control | NoData) -> Measured:
+    """Whether the new manager is in use on the canary and only there; after a rollback, nowhere.
+
+    The manifest sets the variable, which a rollback does not change there. Instances that tell what they use are
+    believed as well; where none does, nothing is known of production.
+    """
     found = Findings()
     wanted = not rolled_back(control)
-    for name, told, expected in (("staging", staging, wanted), ("production", production, False)):
+    told = {name: body for name, body in (("staging", staging), ("production", production)) if body.has(MEMBER)}
+    if wanted and isinstance(declared, bool):
+        found.expect(declared, f"the manifest sets {FLAG} to false")
+    elif not told:
+        raise (
+            declared if isinstance(declared, NoData) else NoData("the canary was rolled back, and no instance says so")
+        )
+    for name, expected in (("staging", wanted), ("production", False)) if told else ():
         with found.examining():
-            if isinstance(told, NoData):
-                raise told
-            uses = told.boolean()
+            uses = (staging if name == "staging" else production).boolean(MEMBER)
             found.expect(uses is expected, f"useNewWsManager is {shown(uses)} in {name}")
     after = "" if wanted else ", after the canary was rolled back"
     offenders = found.measured()
-    words = offenders.detail or f"{shown(wanted)} in staging, false in production"
-    return Measured(not offenders.value, words + after)
+    said = f"{shown(wanted)} in staging, " + ("false in production" if told else "production does not say")
+    return Measured(not offenders.value, (offenders.detail or said) + after)
 
 
 Created = tuple[float, float, str]

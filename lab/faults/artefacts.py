@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lab.control import Infrastructure
 
 CANARY_WEIGHT: Final = "nginx.ingress.kubernetes.io/canary-weight"
+FLAG: Final = "USE_NEW_WS_MANAGER"
 METRIC: Final = "ws_manager_retry_count_total"
 
 
@@ -48,6 +49,16 @@ def _weight_changed(before: str, to: str) -> str:
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
+def _flag_changed(before: str, to: str) -> str:
+    documents = list(yaml.safe_load_all(before))
+    for document in documents:
+        for container in document["spec"].get("template", {}).get("spec", {}).get("containers", []):
+            for variable in container["env"]:
+                if variable["name"] == FLAG:
+                    variable["value"] = to
+    return yaml.safe_dump_all(documents, sort_keys=False)
+
+
 def _unrouted(before: str, to: str) -> str:
     document = yaml.safe_load(before)
     document["receivers"].append({"name": "nobody"})
@@ -63,6 +74,7 @@ CHANGES: Final[dict[str, Callable[[str, str], str]]] = {
     "remove_panel": _panel_removed,
     "rename_metric": _metric_renamed,
     "weight": _weight_changed,
+    "flag": _flag_changed,
     "route_to_nobody": _unrouted,
 }
 
@@ -73,7 +85,7 @@ EDIT = Fault(
     (
         choice("file", "the file", list(artefacts.FILES)),
         choice("change", "what is done to it", list(CHANGES)),
-        text("to", "the panel, the new name, the weight, or the severity that is told nobody", default=""),
+        text("to", "the panel, the new name, the weight, the flag, or the severity that is told nobody", default=""),
     ),
     lambda values: (
         f"{values['change']} needs `to`" if not values["to"] and values["change"] not in ("truncate", "empty") else None

@@ -43,8 +43,40 @@ def test_the_new_manager_is_in_use_on_the_canary_and_only_there():
     said(World().put(CANARY_JSON, FLAG, False), "wsmanager.canary.flag", WARNING, "false in staging")
     said(World().put(JSON, FLAG, True), "wsmanager.canary.flag", WARNING, "true in production")
     said(World().put(CANARY_JSON, FLAG, MISSING), "wsmanager.canary.flag", UNKNOWN, "is missing")
+    said(World().put(JSON, FLAG, MISSING), "wsmanager.canary.flag", UNKNOWN, "is missing")
     said(World().put(JSON, FLAG, "no"), "wsmanager.canary.flag", UNKNOWN, "not true or false")
     said(World().put(JSON, FLAG, MISSING).put(CANARY_JSON, FLAG, False), "wsmanager.canary.flag", WARNING, "staging")
+
+
+def declared(value: str | None, world: World | None = None) -> World:
+    world = world or World()
+    found = well.manifest()
+    found[0]["spec"]["template"]["spec"]["containers"][0]["env"] = (
+        [] if value is None else [{"name": "USE_NEW_WS_MANAGER", "value": value}]
+    )
+    well.set_document(world.observations, well.MANIFEST, found)
+    return world
+
+
+def untold() -> World:
+    """Instances that do not tell in their JSON what they use."""
+    return World().put(JSON, "config", MISSING).put(CANARY_JSON, "config", MISSING)
+
+
+def test_the_manifest_says_which_manager_the_canary_runs():
+    check_id = "wsmanager.canary.flag"
+    said(declared("false"), check_id, WARNING, "the manifest sets USE_NEW_WS_MANAGER to false")
+    said(declared(None), check_id, OK, "true in staging, false in production")
+    said(untold(), check_id, OK)
+    said(declared("false", untold()), check_id, WARNING, "the manifest sets USE_NEW_WS_MANAGER to false")
+    said(declared(None, untold()), check_id, UNKNOWN, "no container of the manifest has the variable")
+    said(rolled_back(declared("true", untold())), check_id, UNKNOWN, "no instance says so")
+    nowhere = untold()
+    nowhere.systems["wsmanager"].canary_manifest = None
+    said(nowhere, check_id, UNKNOWN, "no manifest is named")
+    nowhere = World()
+    nowhere.systems["wsmanager"].canary_manifest = None
+    said(nowhere, check_id, OK)
 
 
 def rolled_back(world: World | None = None, weight: float = 0) -> World:

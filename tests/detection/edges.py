@@ -518,6 +518,17 @@ def _expressions() -> list[Edge]:
     ]
 
 
+def _manifests() -> list[Edge]:
+    return [
+        one_check(
+            "wsmanager.canary.flag",
+            state,
+            fault("F.file.edit", file="staging-canary.yaml", change="flag", to=to),
+        )
+        for to, state in (("TRUE", OK), ("false", WARNING))
+    ]
+
+
 def _retry_lines() -> list[Edge]:
     # the lines are counted for a minute, a second here, so that a run may come too late for some of them
     line = "WSManager: stream btcusdt@kline_1m retry attempt 3 in 4000 ms"
@@ -678,6 +689,7 @@ EDGES: list[Edge] = [
     *_pages(),
     *_certificates(),
     *_expressions(),
+    *_manifests(),
     *_retry_lines(),
     *(
         one_check("wsmanager.prom.retention", state, fault("F.mp.flag", **{"storage.tsdb.retention.time": kept}))
