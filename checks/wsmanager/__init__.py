@@ -85,6 +85,7 @@ JSON = get(WsManager, JSON_ROUTE, proven_by="wsmanager.endpoint.formats[json]")
 METRICS = Exposition(WsManager, PROMETHEUS_ROUTE, proven_by="wsmanager.prometheus.valid")
 
 CANARY = Exposition(WsManager, PROMETHEUS_ROUTE, url="staging_url", proven_by="wsmanager.canary.staging_up")
+CANARY_HEALTH = head(WsManager, ROUTE, url="staging_url")
 CANARY_JSON = get(WsManager, JSON_ROUTE, url="staging_url", proven_by="wsmanager.canary.staging_up")
 CANARY_CONTROL = get(WsManager, "/canary", url="canary_url")
 CANARY_MANIFEST = Document(WsManager, path="canary_manifest")

@@ -1,6 +1,5 @@
 """Is the canary there, is it one, does it get its share, and is it no worse than production? (spec 4.9)."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 from checks.findings import Findings
@@ -8,10 +7,12 @@ from checks.wsmanager import (
     ACTIVE,
     CANARY,
     CANARY_CONTROL,
+    CANARY_HEALTH,
     CANARY_JSON,
     CANARY_MANIFEST,
     CREATED,
     ERRORS,
+    HEALTH,
     JSON,
     METRICS,
     PRODUCTION,
@@ -21,16 +22,16 @@ from checks.wsmanager import (
     grown,
 )
 from checks.wsmanager.manifest import FLAG, declared_flag, declared_weight
+from checks.wsmanager.rates import Rates, rates, with_errors_counted
 from healthgate import (
     DOWN,
     WARNING,
-    Exposition,
     Facts,
     Measured,
     NoData,
-    Source,
     Tier,
     Unit,
+    answered,
     at_most,
     check,
     equals,
@@ -48,6 +49,11 @@ times = Unit("times")
 
 FLOOR = 0.01
 """Retries a second below which two instances are not compared: a handful says nothing (conflict C-24)."""
+
+RETRIES_ALLOWED = 0.5
+"""Retries in a second that any instance may have (spec 4.3)."""
+
+UNCOUNTED = f"{ERRORS} is not counted here, so retries and the health check are judged"
 
 MEMBER = "config.useNewWsManager"
 """Where an instance may tell in its JSON what the variable says."""
@@ -261,37 +267,6 @@ def test_phase_one(verdict):
     assert verdict.healthy, verdict
 
 
-RECORDED = {RETRIES: "retry_rate", ERRORS: "error_rate", CREATED: "creation_rate"}
-"""What Prometheus records of each counter, a second of production, for each instance (spec 4.5)."""
-
-Rates = tuple[float, float]
-"""How often something happens in a second, and how often a stream is created."""
-
-
-def rates(page: Exposition, environment: str, counter: str, over: str) -> Source:
-    """Return the Rates of an instance: over the whole time as Prometheus has recorded them, else as far as was seen."""
-    seen = grown(page, environment, counter, CREATED, over=over)
-    recorded = [
-        tried(SERVER.recent(f"ws_manager:{RECORDED[name]}_{over}", within="90s")) for name in (counter, CREATED)
-    ]
-
-    @measure(seen)
-    def as_seen(grown_by: tuple[Growth, Growth]) -> Rates:
-        counted, created = grown_by
-        return counted.rate, created.rate
-
-    @measure(*recorded, tried(as_seen))
-    def known(counted: Vector | NoData, created: Vector | NoData, looked: Rates | NoData) -> Rates:
-        if isinstance(counted, Vector) and isinstance(created, Vector):
-            with suppress(NoData):
-                return counted.number(environment=environment), created.number(environment=environment)
-        if isinstance(looked, NoData):
-            raise looked
-        return looked
-
-    return known.otherwise(as_seen)
-
-
 @measure(rates(CANARY, STAGING, RETRIES, "5m"), rates(METRICS, PRODUCTION, RETRIES, "5m"))
 def retry_ratio(staging: Rates, production: Rates) -> Measured:
     """How many times as much as production the canary retries for each new stream."""
@@ -323,6 +298,30 @@ def errors_compare(staging: Rates, production: Rates, control: Control | NoData)
     return Measured(mine <= allowed, said if mine <= allowed else f"{said}; at most {allowed:.3g} % would do")
 
 
+def well(answer: Answer) -> bool:
+    """Whether a health check was answered 200; NoData where that is not proven."""
+    return answer.status not in DOWN and answered(answer).code == 200
+
+
+@measure(tried(retry_ratio), CANARY_HEALTH.outcome, HEALTH.outcome, CONTROL)
+def signals_compare(
+    ratio: Measured | NoData, canary: Answer, production: Answer, control: Control | NoData
+) -> Measured:
+    """Whether the canary retries no more than production allows it, and is well where production is."""
+    if rolled_back(control):
+        return Measured(True, "rolled back: there is nothing to compare")
+    found = Findings()
+    with found.examining():
+        if isinstance(ratio, NoData):
+            raise ratio
+        words = f"it retries {ratio.value:.3g} times as often as production, for each new stream"
+        found.expect(float(ratio.value) <= WORSE_BY, f"{words} (at most {WORSE_BY:g})")
+    with found.examining():
+        found.expect(well(canary) or not well(production), "its health check fails, production's does not")
+    offenders = found.measured()
+    return Measured(not offenders.value, f"{UNCOUNTED}; {offenders.detail or words}")
+
+
 @measure(tried(rates(CANARY, STAGING, ERRORS, "1m")), CONTROL)
 def errors_in_traffic(staging: Rates | NoData, control: Control | NoData) -> Measured:
     """The share of errors, in percent, that a canary with traffic has; one that was rolled back has no traffic."""
@@ -334,6 +333,21 @@ def errors_in_traffic(staging: Rates | NoData, control: Control | NoData) -> Mea
     if not any(staging):
         return Measured(0.0, f"no error and no new stream in a minute; {words}".rstrip("; "))
     return Measured(error_share(staging, STAGING), words)
+
+
+@measure(tried(grown(CANARY, STAGING, RETRIES, over="2m")), CANARY_HEALTH.outcome)
+def signals_in_traffic(retried: tuple[Growth] | NoData, canary: Answer) -> Measured:
+    """All of the traffic where the canary retries more often than any instance may or calls itself ill, else none."""
+    found = Findings()
+    with found.examining():
+        if isinstance(retried, NoData):
+            raise retried
+        words = f"{retried[0].rate:.3g} retries/s"
+        found.expect(retried[0].rate <= RETRIES_ALLOWED, f"{words} (at most {RETRIES_ALLOWED:g})")
+    with found.examining():
+        found.expect(well(canary), "its health check fails")
+    offenders = found.measured()
+    return Measured(100.0 if offenders.value else 0.0, f"{UNCOUNTED}; {offenders.detail or words}")
 
 
 @check(
@@ -349,7 +363,7 @@ def errors_in_traffic(staging: Rates | NoData, control: Control | NoData) -> Mea
 )
 @check(
     "wsmanager.canary.error_rate",
-    errors_compare,
+    with_errors_counted(errors_compare, signals_compare, CANARY, METRICS),
     stays=equals(True, otherwise=WARNING),
     name="Errors of the canary against production's",
     cause="the new manager fails more often",
@@ -360,7 +374,7 @@ def errors_in_traffic(staging: Rates | NoData, control: Control | NoData) -> Mea
 )
 @check(
     "wsmanager.canary.rollback",
-    errors_in_traffic,
+    with_errors_counted(errors_in_traffic, signals_in_traffic, CANARY),
     stays=at_most(5, percent, critical=lasting(5, "3m")),
     name="Errors of a canary that gets traffic",
     cause="the canary is bad, and the rollback that should follow by itself did not come",

@@ -1,11 +1,13 @@
 """A canary that is gone, wrong or worse than production is told, and one that was rolled back is excused."""
 
+import re
+
 import pytest
 
 from healthgate.claim.state import State
 from tests.checks import websocket_manager as well
 from tests.checks.instances import blocked, canary, of_instance, said, text
-from tests.checks.websocket_manager import AGAIN, CANARY, CANARY_JSON, CONTROL, JSON, METRICS
+from tests.checks.websocket_manager import AGAIN, CANARY, CANARY_HEALTH, CANARY_JSON, CONTROL, HEALTH, JSON, METRICS
 from tests.checks.world import MISSING, World
 
 OK, WARNING, CRITICAL, UNKNOWN = State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN
@@ -237,6 +239,52 @@ def test_many_errors_for_three_minutes_are_critical_unless_the_canary_was_rolled
     assert rolled_back(failing(12, 100, (0, 100))).verdict_after(check_id, 12.0, 180).state is OK
     assert rolled_back(failing(12, 100, (0, 100)), weight=10).verdict_after(check_id, 12.0, 180).state is CRITICAL
     assert failing(12, 100, (0, 100)).put(CONTROL, "weight", 0).verdict_after(check_id, 12.0, 180).state is CRITICAL
+
+
+def uncounted(world: World) -> World:
+    """Let neither instance count errors, nor Prometheus record any."""
+    for name in (METRICS, CANARY):
+        text(world, name, lambda page: re.sub(r"(?m)^.*ws_manager_errors_total.*\n", "", page))
+    for series in ("error_rate_5m", "error_rate_1m"):
+        world.observations[well.RECORDED_RATES[series]].facts = well.of_prometheus(
+            {"resultType": "vector", "result": []}
+        )
+    return world
+
+
+ERROR_RATE, ROLLBACK = "wsmanager.canary.error_rate", "wsmanager.canary.rollback"
+
+
+def test_where_errors_are_not_counted_retries_and_the_health_check_are_judged():
+    for check_id in (ERROR_RATE, ROLLBACK):
+        said(uncounted(World()), check_id, OK, "ws_manager_errors_total is not counted here")
+    said(uncounted(compared(3, 2, (20, 20))), ERROR_RATE, OK, "1.5 times as often as production")
+    said(uncounted(compared(4, 2, (20, 20))), ERROR_RATE, WARNING, "2 times as often as production")
+    said(uncounted(compared(1, 0, (20, 20))), ERROR_RATE, UNKNOWN, "no new stream in staging")
+    said(rolled_back(uncounted(compared(1, 0, (20, 20)))), ERROR_RATE, OK, "rolled back")
+    ill = uncounted(compared(1, 0, (20, 20))).answer(CANARY_HEALTH, 503)
+    said(ill, ERROR_RATE, WARNING, "its health check fails, production's does not")
+    said(ill.answer(HEALTH, 503), ERROR_RATE, UNKNOWN, "no new stream in staging")
+
+
+def test_a_canary_without_counted_errors_is_to_be_rolled_back_by_its_retries_or_its_health():
+    said(uncounted(compared(1, 2, (20, 20))), ROLLBACK, OK, "0.5 retries/s")
+    said(uncounted(compared(2, 2, (20, 20))), ROLLBACK, PENDING, "1 retries/s (at most 0.5)")
+    for status in ("refused", "reset"):
+        ill = uncounted(World()).fail(CANARY_HEALTH, status, "nothing there")
+        assert ill.verdict_after(ROLLBACK, 100.0, 180).state is CRITICAL
+        assert rolled_back(ill).verdict_after(ROLLBACK, 100.0, 180).state is OK
+    said(uncounted(World()).fail(CANARY_HEALTH, "late", "too late"), ROLLBACK, UNKNOWN, "too late")
+
+
+def test_errors_that_are_counted_outrank_the_other_signals_and_are_missed_only_where_the_page_lacks_them():
+    ill = failing(0, 100, (0, 100)).answer(CANARY_HEALTH, 503)
+    said(ill, ERROR_RATE, OK)
+    said(ill, ROLLBACK, OK, "0 %")
+    half = text(failing(0, 100, (0, 100)), CANARY, lambda page: re.sub(r"(?m)^ws_manager_errors_total.*\n", "", page))
+    said(half, ROLLBACK, OK, "is not counted here")
+    reset = failing(-1, 100, (0, 100))
+    said(reset, ROLLBACK, UNKNOWN, "fell")
 
 
 def test_a_controller_that_cannot_be_read_excuses_nothing():

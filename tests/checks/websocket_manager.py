@@ -17,6 +17,7 @@ DEFAULT = f"{W} GET {ROUTE}"
 JSON = f"{W} GET {ROUTE}?format=json"
 METRICS = f"{W} GET {ROUTE}?format=prometheus"
 CANARY = f"{W} staging GET {ROUTE}?format=prometheus"
+CANARY_HEALTH = f"{W} staging HEAD {ROUTE}"
 CANARY_JSON = f"{W} staging GET {ROUTE}?format=json"
 CONTROL = f"{W} canary GET /canary"
 OUTSIDE = f"{W} public GET {ROUTE} from outside"
@@ -330,6 +331,12 @@ def facts() -> dict[str, dict[str, Any]]:
         METRICS + AGAIN: page(page_text("production", later_there), second=True),
         CANARY: page(page_text("staging", staging)),
         CANARY + AGAIN: page(page_text("staging", later), second=True),
+        CANARY_HEALTH: {
+            "code": 200,
+            "type": "text/plain",
+            "content_type": "",
+            "flaw": "the answer to a HEAD has no body",
+        },
         CANARY_JSON: answer(json_body("staging", staging)),
         CONTROL: answer(control),
         OUTSIDE: answer({"error": "forbidden"}, 403),
