@@ -690,3 +690,28 @@ def test_what_is_sent_as_a_forged_token_gives_nothing_of_the_signature_away():
     assert BAD_TOKENS["wrong_signature"].make(settings).reveal() == "header.claims.AAAAAAAAA"
     opaque = Gateway(superadmin_token=Secret("opaque-token"))
     assert BAD_TOKENS["wrong_signature"].make(opaque).reveal() == "AAAAAAAAAAAA"
+
+
+@pytest.mark.parametrize("run", [MISSING, 25])
+def test_a_sample_of_the_connection_tests_is_not_the_whole(run):
+    """The documents print one test of 2.1 ms beside an average of 3.2 ms: others were run."""
+    rate, average = "gateway.pool.arithmetic[success_rate]", "gateway.pool.arithmetic[average]"
+
+    def sampled() -> World:
+        tested = {"symbol": "EURUSD", "success": True, "response_time_ms": 2.1, "data_found": True}
+        world = World().put(GATEWAY_REDIS, TESTS, [tested]).put(GATEWAY_REDIS, f"{POOL}/tests_run", run)
+        return world.put(GATEWAY_REDIS, f"{POOL}/avg_response_time_ms", 3.2)
+
+    for check_id in (rate, average):
+        verdict = sampled().verdict(check_id)
+        assert (verdict.state, "may not be all" in verdict.reason) == (OK, True), verdict.reason
+    few = sampled().put(GATEWAY_REDIS, f"{POOL}/connection_success_rate", 96)
+    assert few.verdict(rate).state is OK
+    failed = sampled().put(GATEWAY_REDIS, f"{TESTS}/0/success", False)
+    assert failed.verdict(rate).state is WARNING
+    none_succeed = sampled().put(GATEWAY_REDIS, f"{POOL}/connection_success_rate", 0)
+    assert none_succeed.verdict(rate).state is WARNING
+    said_to_be_all = sampled().put(GATEWAY_REDIS, f"{POOL}/tests_run", 1)
+    assert said_to_be_all.verdict(average).state is WARNING
+    unclear = sampled().put(GATEWAY_REDIS, f"{POOL}/tests_run", "all")
+    assert unclear.verdict(average).state is UNKNOWN

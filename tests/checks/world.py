@@ -79,6 +79,7 @@ def _redis_body() -> dict[str, Any]:
                 {"symbol": symbol, "success": True, "response_time_ms": time, "data_found": True}
                 for symbol, time in zip(SYMBOLS, (1.6, 1.7, 1.9, 2.0), strict=True)
             ],
+            "tests_run": 4,
         },
         "performance": {"ops_per_sec": 1630},
     }

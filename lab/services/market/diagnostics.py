@@ -131,6 +131,7 @@ class Diagnostics:
             **figures,
             **biased,
             "connection_tests": tests,
+            "tests_run": len(sample.tests),
         }
 
     def redis_cluster(self) -> Body:
