@@ -1,8 +1,9 @@
 """Are stale connections cleared away: does the cleanup run, does it succeed, is it quick?"""
 
-from checks.sse import FALLING, LOG, METRICS, MONITORING
+from checks.sse import FALLING, METRICS, MONITORING
 from checks.sse.failures import failing
 from checks.sse.rhythm import in_production
+from checks.sse.streaks import CLEANUPS, STATS, WRITTEN, failed_in_a_row, full_in_a_row
 from checks.sse.written import last_start
 from healthgate import (
     TIME_SCALE,
@@ -14,7 +15,6 @@ from healthgate import (
     at_least,
     at_most,
     check,
-    counter,
     equals,
     exactly,
     lasting,
@@ -29,7 +29,6 @@ from healthgate import (
 )
 from healthgate.readings import Answer, Growth, Log, Page
 
-STATS = MONITORING.at("cleanup_stats")
 PERFORMANCE = MONITORING.at("performance_metrics")
 
 errors = Unit("errors")
@@ -37,6 +36,9 @@ cleanups = Unit("cleanups")
 
 SLOW = 100.0
 """Milliseconds a cleanup may take."""
+
+FULL = 5
+"""Full batches in a row that are a backlog: five of the usual ten are as many connections as may be stale at all."""
 
 
 @measure(
@@ -58,21 +60,12 @@ def duration(last: Facts, average: Facts) -> Measured:
     return Measured(last.number(), f"{mean:g} ms on average", slow)
 
 
-TOTAL = counter(STATS["total_cleanups"])
-
-
-@measure()
-def no_log() -> NoData:
-    """Stand for a log that an environment may leave out."""
-    return NoData("there is no log")
-
-
 @measure(
-    tried(TOTAL.growth(FALLING, over="2m")),
+    tried(CLEANUPS.growth(FALLING, over="2m")),
     tried(METRICS["sse_cleanup_total"].growth(FALLING, over="2m")),
     tried(MONITORING),
     tried(METRICS),
-    tried(LOG).otherwise(no_log),
+    WRITTEN,
     TIME_SCALE,
 )
 def cleanups_made(
@@ -143,13 +136,24 @@ def _last_counted(log: Log, page: Page | NoData, total: int) -> float | None:
 )
 @check(
     "sse.cleanup.consecutive_errors",
-    STATS["consecutive_errors"],
+    failed_in_a_row,
     stays=none(errors, warning=reaching(3), critical=reaching(10)),
     name="Cleanups that failed one after the other",
     cause="a failure that does not pass by itself",
     action="read the error lines and their pattern, check the network, verify the operations on Redis",
     runbook="cleanup-errors",
     every="60s",
+)
+@check(
+    "sse.cleanup.backlog",
+    full_in_a_row,
+    stays=at_most(FULL - 1, cleanups, warning=reaching(FULL)),
+    name="Cleanups in a row that filled their batch",
+    cause="connections go stale faster than the cleanup takes them away, so that more are left every time",
+    action="see who leaves connections behind; take a larger batch or clean up more often until that is over",
+    runbook="stale-connections",
+    every="60s",
+    requires=("sse.endpoint.monitoring",),
 )
 @check(
     "sse.cleanup.efficiency",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from checks.findings import Findings, listed
 from checks.sse import DECLARED, LOG, METRICS, MONITORING
+from checks.sse.streaks import WRITTEN
 from checks.sse.written import last_start
 from healthgate import (
     WARNING,
@@ -32,11 +33,12 @@ lines = Unit("lines")
 VALIDATED_WITHIN = 10.0
 """Seconds from the start in which the configuration is validated; real ones, since a start cannot be sped up."""
 
+PING = "ping_interval_seconds"
 LOGGED = {
     "cleanup_interval_seconds": "interval",
     "cleanup_batch_size": "batch",
     "stale_threshold_seconds": "stale",
-    "ping_interval_seconds": "ping",
+    PING: "ping",
 }
 """Where the settings stand in the line of the validation."""
 
@@ -47,19 +49,26 @@ CLEANED_WITH = {"cleanup_batch_size": "batch", "stale_threshold_seconds": "thr"}
 @measure(CONFIGURATION)
 def threshold_in_intervals(configuration: Facts) -> Measured:
     """The stale threshold, in cleanup intervals."""
-    return _in("cleanup_interval_seconds", configuration)
+    interval = "cleanup_interval_seconds"
+    return _in(interval, configuration.number(interval), configuration)
 
 
-@measure(CONFIGURATION)
-def threshold_in_pings(configuration: Facts) -> Measured:
-    """The stale threshold, in intervals between pings."""
-    return _in("ping_interval_seconds", configuration)
+@measure(CONFIGURATION, WRITTEN, DECLARED)
+def threshold_in_pings(configuration: Facts, log: Log | NoData, declared: Mapping[str, int] | None) -> Measured:
+    """The stale threshold, in intervals between pings: as reported, else as logged at the start, else as declared."""
+    if configuration.has(PING):
+        return _in(PING, configuration.number(PING), configuration)
+    if isinstance(log, Log) and (validated_with := log.lines("config.ok")):
+        return _in(f"the logged {PING}", float(validated_with[0].groups["ping"]), configuration)
+    if declared and PING in declared:
+        return _in(f"the declared {PING}", float(declared[PING]), configuration)
+    raise NoData(f"{configuration.path}.{PING} is missing, and neither log nor profile say how often is pinged")
 
 
-def _in(interval: str, configuration: Facts) -> Measured:
-    threshold, length = configuration.number("stale_threshold_seconds"), configuration.number(interval)
+def _in(interval: str, length: float, configuration: Facts) -> Measured:
+    threshold = configuration.number("stale_threshold_seconds")
     if length <= 0:
-        raise NoData(f"{configuration.path}.{interval} is {length:g}, which is no interval")
+        raise NoData(f"{interval} is {length:g}, which is no interval")
     return Measured(threshold / length, f"{threshold:g} s, {interval} is {length:g}")
 
 
@@ -69,7 +78,7 @@ def _in(interval: str, configuration: Facts) -> Measured:
     stays=between(10, 300, seconds, otherwise=WARNING),
     name="Interval of the cleanup",
     cause="the setting does not suit",
-    action="set CLEANUP_INTERVAL_SECONDS within the rule; the runbook has settings for high and for low traffic",
+    action="set CLEANUP_INTERVAL_SECONDS within the rule; the runbook has settings for high and low traffic",
     runbook="event-stream-configuration",
     every="1h",
 )
@@ -79,7 +88,7 @@ def _in(interval: str, configuration: Facts) -> Measured:
     stays=between(1, 100, connections, otherwise=WARNING),
     name="Batch size of the cleanup",
     cause="the setting does not suit",
-    action="set CLEANUP_BATCH_SIZE within the rule; the runbook has settings for high and for low traffic",
+    action="set CLEANUP_BATCH_SIZE within the rule; the runbook has settings for high and low traffic",
     runbook="event-stream-configuration",
     every="1h",
 )
@@ -122,6 +131,8 @@ def settings_agree(answer: Answer, log: Log, page: Page | NoData, declared: Mapp
     found = Findings()
     for where, settings in told.items():
         for name, value in settings.items():
+            if name == PING and not reported.has(name):
+                continue  # no document has it among what is reported
             with found.examining():
                 said = reported.number(name)
                 found.expect(said == value, f"{name} is reported as {said:g}, {where} {value:g}")

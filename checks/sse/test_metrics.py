@@ -90,7 +90,7 @@ def test_page(verdict):
     for name, kind in TYPES.items()
 )
 def test_families(verdict):
-    """Every metric that is queried is there, with its type."""
+    """Every metric that is queried is there, and of no other type."""
     assert verdict.healthy, verdict
 
 

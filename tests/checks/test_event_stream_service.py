@@ -133,7 +133,9 @@ from tests.checks.world import CATALOGUE, MISSING, World
             WARNING,
             "ping_interval_seconds is 15",
         ),
-        ("sse.config.stale_vs_ping", "configuration/ping_interval_seconds", MISSING, UNKNOWN, "is missing"),
+        ("sse.config.stale_vs_ping", "configuration/ping_interval_seconds", MISSING, OK, "the logged ping_interval"),
+        ("sse.config.declared", "configuration/ping_interval_seconds", MISSING, OK, ""),
+        ("sse.config.declared", "configuration/cleanup_batch_size", MISSING, UNKNOWN, "is missing"),
         ("sse.monitoring.age", "timestamp", "2026-03-02T09:13:59Z", WARNING, "61 s"),
         ("sse.monitoring.age", "timestamp", "2026-03-02T08:59:59Z", CRITICAL, "901 s"),
         ("sse.monitoring.age", "timestamp", "2026-03-02T09:15:04Z", OK, ""),
@@ -717,3 +719,12 @@ def test_an_environment_with_nothing_but_the_address_leaves_out_what_needs_more(
     for name in CATALOGUE.checks:
         if name.startswith("sse.") and name not in left:
             said(world, name, OK)
+
+
+@pytest.mark.parametrize(("kind", "there"), [("untyped", True), ("counter", True), ("gauge", False)])
+def test_a_metric_may_be_of_no_type_and_of_no_wrong_one(kind, there):
+    check_id, name = "sse.prometheus.families[sse_cleanup_total]", "sse_cleanup_total"
+    world = World()
+    facts = world.observations[METRICS].facts
+    facts["text"] = facts["text"].replace(f"# TYPE {name} counter", f"# TYPE {name} {kind}")
+    assert CATALOGUE.checks[check_id].reading.value(world.scene).value is there

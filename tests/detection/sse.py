@@ -153,6 +153,13 @@ CELLS: dict[str, Cell] = {
         turns=CRITICAL,
         why="the counters of the lab count what is done, so they have to be told as they were",
     ),
+    "sse.cleanup.backlog": cell(
+        set_to(CLEANUP_BATCH_SIZE=2),
+        fault("F.sse.ghosts", kind="stale", count=48),
+        turns=WARNING,
+        why="as many as may be stale at all, taken away two at a time",
+        passes=True,
+    ),
     "sse.cleanup.error_rate": cell(
         fault("F.sse.cleanup_errors", rate_percent=7, as_history=True), turns=WARNING, collateral=DEGRADED
     ),

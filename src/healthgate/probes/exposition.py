@@ -218,13 +218,17 @@ class Exposition(Exchange):
         return Kind(self, name, {})
 
     def typed(self, name: str, kind: str) -> Source:
-        """Return whether the page has a metric of this name and kind; one that is not there is false, not missing."""
+        """Return whether the page has a metric of this name and kind, or gives it no type.
+
+        One that is not there is false, not missing.
+        """
 
         def there(page: Page) -> Measured:
             if name not in page.names:
                 return Measured(False, f"{name} is missing")
             found = page.kind(name)
-            return Measured(found == kind, kind if found == kind else f"{name} is {found}, not {kind}")
+            right = found in {kind, "untyped"}
+            return Measured(right, found if right else f"{name} is {found}, not {kind}")
 
         return Derived(there, (self,))
 
