@@ -61,12 +61,14 @@ COMPREHENSIVE, REDIS_CLUSTER, WEBSOCKET_TO_REDIS = (
 WEBSOCKET_TO_REDIS_LATER = Later(WEBSOCKET_TO_REDIS)
 COMPREHENSIVE_LATER = Later(COMPREHENSIVE)
 
-SUPERADMIN_CLAIMS = Claims(
-    Gateway,
-    token="superadmin_token",  # noqa: S106 (the name of the setting)
-    names=("role", "exp"),
-    placeholders=("your_admin_token_here",),
-)
+PLACEHOLDERS = ("your_admin_token_here",)
+"""What stands for a token in the scripts of the documents."""
+
+TOKENS = {
+    name: Claims(Gateway, token=name, names=("role", "exp"), placeholders=PLACEHOLDERS)
+    for name in ("superadmin_token", "admin_token", "user_token", "expired_token")
+}
+"""What the tokens of the checks say about themselves, by the setting that holds each."""
 
 LOG = LogLines(
     Gateway,

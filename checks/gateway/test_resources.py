@@ -1,4 +1,7 @@
-"""Does the market service have room to work in? As the gateway reports it."""
+"""Does the market service have room to work in? As the gateway reports it.
+
+512 MB are planned for every service. The gateway's own process has no check: no route of it tells its memory.
+"""
 
 from checks.gateway import COMPREHENSIVE
 from healthgate import below, check, megabytes, percent, reaching

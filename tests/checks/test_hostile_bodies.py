@@ -20,6 +20,7 @@ from tests.checks.world import (
     GATEWAY_LOG,
     LOG_FILES,
     MARKET_LOG,
+    OTHER_CLAIMS,
     OUTSIDE,
     STREAM,
     World,
@@ -48,7 +49,9 @@ PAGES = (websocket_manager.METRICS, websocket_manager.CANARY, websocket_manager.
 DOCUMENTS = (websocket_manager.MANIFEST, websocket_manager.ALERTMANAGER, websocket_manager.MONITORING)
 OURS = (
     *(STREAM, FEED_BINARY, FEED_JSON, MARKET_LOG, GATEWAY_LOG, LOG_FILES, ARCHIVES, OUTSIDE, CLAIMS),
-    *(websocket_manager.HEALTH, websocket_manager.PLAIN, websocket_manager.LOG, websocket_manager.TLS),
+    *OTHER_CLAIMS,
+    *(websocket_manager.HEALTH, websocket_manager.CANARY_HEALTH, websocket_manager.PLAIN),
+    *(websocket_manager.LOG, websocket_manager.TLS),
     *(*PAGES, *DOCUMENTS),
     *(event_stream_service.STREAM, event_stream_service.LOG, event_stream_service.LOG_FILES),
     *(event_stream_service.METRICS, event_stream_service.CONNECTIONS, event_stream_service.ERROR_RATE),

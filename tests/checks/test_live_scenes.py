@@ -17,6 +17,7 @@ from tests.checks.world import (
     LOG_FILES,
     MARKET_LOG,
     NOW,
+    OTHER_CLAIMS,
     OUTSIDE,
     PRICES,
     STREAM,
@@ -530,3 +531,17 @@ def test_the_token_must_be_good_for_another_day(claims, state, words):
 def test_a_placeholder_is_no_token():
     facts = {"placeholder": True, "claims": None}
     said(put(CLAIMS, facts), "gateway.auth.token_hygiene", CRITICAL, "placeholder of an example")
+
+
+@pytest.mark.parametrize("name", [CLAIMS, *OTHER_CLAIMS])
+def test_a_placeholder_is_told_of_every_token_and_of_opaque_ones(name):
+    check_id = "gateway.auth.token_placeholder"
+    for claims in (None, {"role": "superadmin", "exp": NOW + 2 * DAY}):
+        said(put(name, {"placeholder": False, "claims": claims}), check_id, OK, "of 4")
+        world = put(name, {"placeholder": True, "claims": claims})
+        said(world, check_id, CRITICAL, f"{name.removeprefix('gateway claims of ')} is the placeholder")
+        world.systems["gateway"].superadmin_role = None
+        said(world, check_id, CRITICAL, "1 token")
+    few = World()
+    few.systems["gateway"].user_token = few.systems["gateway"].expired_token = None
+    said(few, check_id, OK, "of 2")

@@ -51,6 +51,8 @@ STREAM, FEED_BINARY, FEED_JSON = "market stream", "market feed_binary", "market 
 MARKET_LOG, GATEWAY_LOG = "market logs", "gateway log"
 LOG_FILES, ARCHIVES, OUTSIDE = "market files of logs", "market files of log_archives", "market port outside"
 CLAIMS = "gateway claims of superadmin_token"
+OTHER_CLAIMS = [f"gateway claims of {role}_token" for role in ("admin", "user", "expired")]
+"""Tokens that are opaque in this world."""
 PRICES = {symbol: f"market GET /api/market/price/{symbol}" for symbol in SYMBOLS}
 
 MISSING = object()
@@ -339,6 +341,7 @@ def _local_facts() -> dict[str, Any]:
         LOG_FILES: {"files": details, "folder_size": 70_000_000},
         ARCHIVES: {"files": archives, "folder_size": 70_000_000},
         CLAIMS: {"placeholder": False, "claims": {"role": "superadmin", "exp": NOW + 30 * day}},
+        **{name: {"placeholder": False, "claims": None} for name in OTHER_CLAIMS},
     }
 
 

@@ -143,6 +143,12 @@ CELLS: dict[str, Cell] = {
         turns=WARNING,
         why="what is checked is what the run is given",
     ),
+    "gateway.auth.token_placeholder": cell(
+        given={"LAB_EXPIRED_TOKEN": "your_admin_token_here"},
+        turns=CRITICAL,
+        why="what is checked is what the run is given; a placeholder is refused as an expired token is, so that nothing"
+        " else tells it",
+    ),
     "gateway.exposure.python_port_closed": cell(fault("F.mkt.bind_all"), turns=CRITICAL),
     "gateway.contract.redis_cluster": cell(
         fault("F.json.set", **altered(ROUTES["redis_cluster"], "/data/connection_pool/connection_tests/0/symbol", 42)),
