@@ -18,6 +18,19 @@ def receivers(configuration: Facts, labels: Mapping[str, str]) -> list[str]:
     return _told(route, labels, route.text("receiver"), 0) or [route.text("receiver")]
 
 
+def all_receivers(configuration: Facts) -> list[str]:
+    """Return the names of the receivers that some route leads to."""
+    return _named(configuration["route"], 0)
+
+
+def _named(route: Facts, depth: int) -> list[str]:
+    if depth > DEEPEST:
+        raise NoData(f"the routes are nested deeper than {DEEPEST} levels")
+    own = [route.text("receiver")] if route.has("receiver") else []
+    below = route.elements("routes") if route.has("routes") else []
+    return own + [name for child in below for name in _named(child, depth + 1)]
+
+
 def integrations(configuration: Facts, names: list[str], kind: str) -> list[Facts]:
     """Return what receivers of these names have of a kind, such as `slack_configs`."""
     found: list[Facts] = []

@@ -1,12 +1,23 @@
 """Do the files hold that make people see the manager: dashboard, scrape job, rules, routes?"""
 
 from checks.findings import Findings
-from checks.wsmanager import ALERTMANAGER, DASHBOARD, FILES, JOB, METRICS, MONITORING, PRODUCTION, RULES_FILE
+from checks.wsmanager import (
+    ALERTMANAGER,
+    DASHBOARD,
+    FILES,
+    JOB,
+    METRICS,
+    MONITORING,
+    PRODUCTION,
+    RULES_FILE,
+    SCRAPE_JOB,
+)
 from checks.wsmanager.alerts import ALERTS
 from checks.wsmanager.dashboard import Panel, panels
 from checks.wsmanager.promql import metric_names
-from checks.wsmanager.routing import integrations, receivers
-from healthgate import WARNING, Facts, Measured, Tier, Unit, check, each, equals, measure, none
+from checks.wsmanager.routing import all_receivers, integrations, receivers
+from checks.wsmanager.scrape import job_deviations, job_of
+from healthgate import TIME_SCALE, WARNING, Facts, Measured, Tier, Unit, check, each, equals, measure, none
 from healthgate.readings import Page
 
 panels_found = Unit("panels")
@@ -35,7 +46,8 @@ OF_PROMETHEUS = frozenset(
 )
 """Series that a Prometheus makes itself."""
 
-SLACK = "#alerts"
+SLACK, MIGRATION = "#alerts", "#ws-migration"
+"""Where warnings are written, and where those who build the new manager read (spec 4.8)."""
 
 
 @each(
@@ -59,6 +71,34 @@ def test_files(verdict):
 def proven(name: str) -> tuple[str, ...]:
     """Return the check that a reading of a monitoring file rests on."""
     return (f"wsmanager.artifacts.files[{name}]",)
+
+
+@measure(MONITORING.file(SCRAPE_JOB), TIME_SCALE)
+def scraped_otherwise(configuration: Facts, scale: float) -> Measured:
+    """In how many ways the scrape job in the file differs from the documented one, or that it is not there."""
+    found = Findings()
+    job = job_of(configuration)
+    if job is None:
+        found.offenders.append(f"no job {JOB} stands in {SCRAPE_JOB}")
+    else:
+        found.offenders += job_deviations(job, configuration, scale)
+    return found.measured(f"job {JOB}")
+
+
+@check(
+    "wsmanager.artifacts.scrape_job",
+    scraped_otherwise,
+    stays=none(deviations, warning=0),
+    name="Scrape job in the monitoring files",
+    cause="the file was edited: after the next deploy the manager is scraped otherwise, or not at all",
+    action="restore job, path, parameter and interval from version control",
+    runbook="monitoring-chain",
+    every="24h",
+    requires=proven(SCRAPE_JOB),
+)
+def test_scrape_job(verdict):
+    """The file has the job with the documented path, parameter and interval."""
+    assert verdict.healthy, verdict
 
 
 @measure(MONITORING.file(DASHBOARD))
@@ -130,7 +170,7 @@ def test_dashboard(verdict):
 
 @measure(ALERTMANAGER)
 def misrouted(configuration: Facts) -> Measured:
-    """Alerts that do not reach whom they should: critical ones PagerDuty, warnings the channel in Slack."""
+    """Alerts that do not reach whom they should: PagerDuty, #alerts; and whether none at all reaches the builders."""
     found = Findings()
     for name, rule in ALERTS.items():
         environment = rule.of[-1] if rule.of else PRODUCTION
@@ -143,6 +183,8 @@ def misrouted(configuration: Facts) -> Measured:
         else:
             channels = [one.text("channel") for one in integrations(configuration, told, "slack_configs")]
             found.expect(SLACK in channels, f"{words}, which does not write to {SLACK}")
+    writes = integrations(configuration, all_receivers(configuration), "slack_configs")
+    found.expect(any(one.text("channel") == MIGRATION for one in writes), f"no route leads to {MIGRATION}")
     return found.measured(f"{len(ALERTS)} alerts")
 
 
@@ -152,10 +194,10 @@ def misrouted(configuration: Facts) -> Measured:
     stays=none(deviations, warning=0),
     name="Alerts of the manager that reach nobody",
     cause="the routes of the Alertmanager were changed: the alert fires and nobody is told",
-    action="mend the routes: critical to the on-call in PagerDuty, warnings to #alerts",
+    action="correct the routes: critical to the on-call in PagerDuty, warnings to #alerts, the rest to #ws-migration",
     runbook="monitoring-chain",
     every="24h",
 )
 def test_routes(verdict):
-    """Critical alerts page the on-call, warnings are written to #alerts."""
+    """Critical alerts page the on-call, warnings are written to #alerts, and something reaches #ws-migration."""
     assert verdict.healthy, verdict

@@ -8,6 +8,7 @@ from checks.wsmanager import JOB, MONITORING, PRODUCTION, ROUTE, RULES_FILE, SER
 from checks.wsmanager.alerts import ALERTS, AlertRule
 from checks.wsmanager.expression import Node, parsed
 from checks.wsmanager.promql import metric_names
+from checks.wsmanager.scrape import EVERY
 from healthgate import (
     TIME_SCALE,
     Facts,
@@ -29,9 +30,6 @@ from healthgate.duration import spoken
 from healthgate.readings import Alerts, Rule, Rules, Target, Targets
 
 days = Unit("days")
-
-EVERY = 30.0
-"""Seconds between two scrapes (spec 4.4)."""
 
 OLDEST_SCRAPE = 60.0
 """Seconds that may have passed since the last scrape."""

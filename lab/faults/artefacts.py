@@ -59,9 +59,18 @@ def _flag_changed(before: str, to: str) -> str:
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
+def _scraped_otherwise(before: str, to: str) -> str:
+    document = yaml.safe_load(before)
+    for job in document["scrape_configs"]:
+        job["scrape_interval"] = to
+    return artefacts.dumped(document)
+
+
 def _unrouted(before: str, to: str) -> str:
     document = yaml.safe_load(before)
     document["receivers"].append({"name": "nobody"})
+    if to == "default":
+        document["route"]["receiver"] = "nobody"
     for route in document["route"]["routes"]:
         if route["matchers"] == [f'severity="{to}"']:
             route["receiver"] = "nobody"
@@ -75,6 +84,7 @@ CHANGES: Final[dict[str, Callable[[str, str], str]]] = {
     "rename_metric": _metric_renamed,
     "weight": _weight_changed,
     "flag": _flag_changed,
+    "scrape_interval": _scraped_otherwise,
     "route_to_nobody": _unrouted,
 }
 
@@ -85,7 +95,12 @@ EDIT = Fault(
     (
         choice("file", "the file", list(artefacts.FILES)),
         choice("change", "what is done to it", list(CHANGES)),
-        text("to", "the panel, the new name, the weight, the flag, or the severity that is told nobody", default=""),
+        text(
+            "to",
+            "the panel, the new name, the weight, the flag, the interval, or the severity that is told nobody, or"
+            " default for what has no route of its own",
+            default="",
+        ),
     ),
     lambda values: (
         f"{values['change']} needs `to`" if not values["to"] and values["change"] not in ("truncate", "empty") else None

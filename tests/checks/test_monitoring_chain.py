@@ -398,6 +398,8 @@ def test_a_name_that_nothing_exposes_is_told_with_who_asks_for_it():
     [
         (lambda found: found["route"]["routes"][0].update(receiver="null"), "goes to null, which pages nobody"),
         (lambda found: found["receivers"][0].pop("pagerduty_configs"), "which pages nobody"),
+        (lambda found: found["route"].update(receiver="slack-alerts"), "no route leads to #ws-migration"),
+        (lambda found: found["receivers"][2].pop("slack_configs"), "leads to #ws-migration"),
         (lambda found: found["receivers"][1]["slack_configs"][0].update(channel="#other"), "does not write to #alerts"),
         (
             lambda found: found["route"]["routes"].insert(
@@ -416,9 +418,75 @@ def test_an_alert_that_reaches_the_wrong_people_is_named(change, words):
     said(world, "wsmanager.routing.receivers", WARNING, words)
 
 
+def test_the_builders_may_be_told_by_a_route_of_their_own():
+    content = well.alertmanager()
+    content["route"]["receiver"] = "slack-alerts"
+    content["route"]["routes"][1]["routes"] = [
+        {"receiver": "slack-migration", "matchers": ['environment="nowhere"'], "continue": True}
+    ]
+    world = World()
+    well.set_document(world.observations, well.ALERTMANAGER, content)
+    said(world, "wsmanager.routing.receivers", OK)
+
+
 def test_a_configuration_that_cannot_be_read_is_unknown():
     world = World().fail(well.ALERTMANAGER, "missing", "there is no file")
     said(world, "wsmanager.routing.receivers", UNKNOWN, "there is no file")
     world = World()
     well.set_document(world.observations, well.ALERTMANAGER, {"global": {}})
     said(world, "wsmanager.routing.receivers", UNKNOWN, "route is missing")
+
+
+SCRAPE_FILE, SCRAPE_JOB = "prometheus-config.yml", "wsmanager.artifacts.scrape_job"
+
+
+def with_scrape_job(change: Callable[[dict[str, Any]], Any]) -> World:
+    content = well.scrape_file()
+    change(content)
+    return well_with(SCRAPE_FILE, content)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda found: found["scrape_configs"].pop(), "no job cryptrade-ws-metrics stands in prometheus-config.yml"),
+        (lambda found: found["scrape_configs"][1].update(metrics_path="/metrics"), "asks for /metrics"),
+        (lambda found: found["scrape_configs"][1].pop("metrics_path"), "asks for /metrics, not /api/ws/metrics"),
+        (lambda found: found["scrape_configs"][1].pop("params"), "asks for format as the route likes"),
+        (lambda found: found["scrape_configs"][1]["params"].update(format=["json"]), 'format "json"'),
+        (lambda found: found["scrape_configs"][1].update(scrape_interval="1m"), "every 1 m, not every 30 s"),
+        (lambda found: found["scrape_configs"][1].pop("scrape_interval"), "every 15 s"),
+        (
+            lambda found: (found.pop("global"), found["scrape_configs"][1].pop("scrape_interval")),
+            "scrapes every 1 m",
+        ),
+    ],
+)
+def test_a_scrape_job_in_the_file_that_is_not_the_documented_one_is_named(change, words):
+    said(with_scrape_job(change), SCRAPE_JOB, WARNING, words)
+
+
+def test_the_scrape_job_may_stand_alone_and_its_interval_come_from_all():
+    said(World(), SCRAPE_JOB, OK)
+    said(well_with(SCRAPE_FILE, well.scrape_file()["scrape_configs"]), SCRAPE_JOB, OK)
+    from_all = with_scrape_job(
+        lambda found: (found["global"].update(scrape_interval="30s"), found["scrape_configs"][1].pop("scrape_interval"))
+    )
+    said(from_all, SCRAPE_JOB, OK)
+    shortened = with_scrape_job(lambda found: found["scrape_configs"][1].update(scrape_interval="500ms"))
+    shortened.time_scale = 60
+    said(shortened, SCRAPE_JOB, OK)
+
+
+@pytest.mark.parametrize("content", [{}, "text", {"scrape_configs": {}}, {"scrape_configs": [7]}])
+def test_a_file_without_jobs_says_nothing_or_that_there_is_none(content):
+    verdict = well_with(SCRAPE_FILE, content).verdict(SCRAPE_JOB)
+    assert verdict.state in {UNKNOWN, WARNING}
+
+
+def test_an_interval_that_is_none_is_unknown():
+    odd = with_scrape_job(lambda found: found["scrape_configs"][1].update(scrape_interval="often"))
+    said(odd, SCRAPE_JOB, UNKNOWN, "is not a duration")
+    lost = World()
+    well.lose_file(lost.observations, SCRAPE_FILE)
+    blocked(lost, SCRAPE_JOB, f"wsmanager.artifacts.files[{SCRAPE_FILE}]")

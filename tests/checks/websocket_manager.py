@@ -237,11 +237,23 @@ def rules_file() -> dict[str, Any]:
     }
 
 
+def scrape_file() -> dict[str, Any]:
+    """The file of the scrape job."""
+    job = {
+        "job_name": "cryptrade-ws-metrics",
+        "metrics_path": ROUTE,
+        "params": {"format": ["prometheus"]},
+        "scrape_interval": "30s",
+        "static_configs": [{"targets": ["app:3000"]}],
+    }
+    return {"global": {"scrape_interval": "15s"}, "scrape_configs": [{"job_name": "other"}, job]}
+
+
 def alertmanager() -> dict[str, Any]:
     """The routes of the Alertmanager."""
     return {
         "route": {
-            "receiver": "slack-alerts",
+            "receiver": "slack-migration",
             "routes": [
                 {"receiver": "pagerduty-oncall", "matchers": ['severity="critical"']},
                 {"receiver": "slack-alerts", "matchers": ['severity="warning"']},
@@ -286,7 +298,7 @@ SETTINGS: dict[str, Any] = {
 
 FILES = {
     "grafana-dashboard.json": dashboard(),
-    "prometheus-config.yml": {"scrape_configs": [{"job_name": "cryptrade-ws-metrics"}]},
+    "prometheus-config.yml": scrape_file(),
     "ws-manager-rules.yml": rules_file(),
     "README.md": "What these files are.",
 }

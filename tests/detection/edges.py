@@ -519,13 +519,17 @@ def _expressions() -> list[Edge]:
 
 
 def _manifests() -> list[Edge]:
+    unrouted = fault("F.file.edit", file="alertmanager.yml", change="route_to_nobody", to="default")
     return [
-        one_check(
-            "wsmanager.canary.flag",
-            state,
-            fault("F.file.edit", file="staging-canary.yaml", change="flag", to=to),
-        )
-        for to, state in (("TRUE", OK), ("false", WARNING))
+        one_check("wsmanager.routing.receivers", WARNING, unrouted),
+        *(
+            one_check(
+                "wsmanager.canary.flag",
+                state,
+                fault("F.file.edit", file="staging-canary.yaml", change="flag", to=to),
+            )
+            for to, state in (("TRUE", OK), ("false", WARNING))
+        ),
     ]
 
 

@@ -180,10 +180,13 @@ CELLS: dict[str, Cell] = {
     "wsmanager.artifacts.files[grafana-dashboard.json]": cell(
         edited("grafana-dashboard.json", "truncate"), turns=WARNING, blocked=["wsmanager.grafana.*"]
     ),
-    "wsmanager.artifacts.files[prometheus-config.yml]": cell(edited("prometheus-config.yml", "empty"), turns=WARNING),
+    "wsmanager.artifacts.files[prometheus-config.yml]": cell(
+        edited("prometheus-config.yml", "empty"), turns=WARNING, blocked=["wsmanager.artifacts.scrape_job"]
+    ),
     "wsmanager.artifacts.files[ws-manager-rules.yml]": cell(
         edited("ws-manager-rules.yml", "empty"), turns=WARNING, blocked=["wsmanager.grafana.queries_resolve"]
     ),
+    "wsmanager.artifacts.scrape_job": cell(edited("prometheus-config.yml", "scrape_interval", "1s"), turns=WARNING),
     "wsmanager.artifacts.files[README.md]": cell(edited("README.md", "empty"), turns=WARNING),
     "wsmanager.grafana.panels": cell(edited("grafana-dashboard.json", "remove_panel", "Error Analysis"), turns=WARNING),
     "wsmanager.grafana.queries_resolve": cell(

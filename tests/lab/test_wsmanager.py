@@ -412,9 +412,21 @@ EDITS: dict[str, tuple[dict[str, Any], Callable[[str], bool]]] = {
         {"file": "staging-canary.yaml", "change": "weight", "to": "50"},
         lambda text: "canary-weight: '50'" in text,
     ),
+    "flag": (
+        {"file": "staging-canary.yaml", "change": "flag", "to": "false"},
+        lambda text: "value: 'false'" in text,
+    ),
+    "interval": (
+        {"file": "prometheus-config.yml", "change": "scrape_interval", "to": "1s"},
+        lambda text: "scrape_interval: 1s" in text,
+    ),
     "route": (
         {"file": "alertmanager.yml", "change": "route_to_nobody", "to": "critical"},
         lambda text: "receiver: nobody" in text,
+    ),
+    "route of the rest": (
+        {"file": "alertmanager.yml", "change": "route_to_nobody", "to": "default"},
+        lambda text: text.startswith("route:\n  receiver: nobody"),
     ),
 }
 
