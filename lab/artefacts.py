@@ -21,6 +21,8 @@ FILES: Final = {
 } | {"staging-canary.yaml": "k8s/staging-canary.yaml"}
 """The files by name, and where each is in the folder of the application."""
 BACKUPS: Final = "backups/grafana"
+LONG_AGO: Final = (30, 30.2, 45)
+"""Days ago from which exported dashboards are left over."""
 DAY_S: Final = 86_400.0
 UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY_S}
 SPAN: Final = re.compile(r"\[(\d+)(ms|s|m|h|d)\]")
@@ -78,9 +80,9 @@ def _configured(configuration: Any, scale: TimeScale, targets: Mapping[str, str]
 
 
 def _export(folder: Path, dashboard: Path) -> None:
-    """Leave exported dashboards of the last weeks, one every two days, the newest a day old."""
+    """Leave exported dashboards of the last weeks, one every two days, the newest a day old, and some of long ago."""
     folder.mkdir(parents=True)
-    for days in range(1, 15, 2):
+    for days in (*range(1, 15, 2), *LONG_AGO):
         path = folder / f"ws-manager-{days:02}-days-ago.json"
         path.write_text(dashboard.read_text("utf-8"), "utf-8")
         moment = now() - days * DAY_S

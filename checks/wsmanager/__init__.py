@@ -6,6 +6,7 @@ from healthgate import (
     Exposition,
     FilePath,
     FilePattern,
+    Files,
     FromProfile,
     IpAddress,
     LogLines,
@@ -34,7 +35,8 @@ class WsManager(System):
     `cleanup_lag_raw` counts open streams among the uncleaned ones. `log` is the application's log.
 
     `monitoring` is the folder of the dashboard, the scrape job, the rules and their README, `alertmanager` the
-    configuration that says who is told, `canary_manifest` what declares the canary. `canary_url` is the controller that
+    configuration that says who is told, `dashboard_backups` the files that the dashboard is exported to, of which the
+    newest counts (with `*`), `canary_manifest` what declares the canary. `canary_url` is the controller that
     carries out rollbacks, where there is one. `prometheus_url` is the Prometheus that scrapes both instances, and
     `prometheus_token` what it asks for, if anything.
 
@@ -53,6 +55,7 @@ class WsManager(System):
     log: FilePattern | None = None
     monitoring: FilePath | None = None
     alertmanager: FilePath | None = None
+    dashboard_backups: FilePattern | None = None
     canary_manifest: FilePath | None = None
     canary_url: Url | None = None
     prometheus_url: Url | None = None
@@ -102,6 +105,7 @@ FILES = ("grafana-dashboard.json", "prometheus-config.yml", "ws-manager-rules.ym
 DASHBOARD, SCRAPE_JOB, RULES_FILE, README = FILES
 MONITORING = Documents(WsManager, folder="monitoring")
 ALERTMANAGER = Document(WsManager, path="alertmanager")
+BACKUPS = Files(WsManager, path="dashboard_backups")
 
 SERVER = Prometheus(
     WsManager,

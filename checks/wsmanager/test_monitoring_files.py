@@ -3,6 +3,7 @@
 from checks.findings import Findings
 from checks.wsmanager import (
     ALERTMANAGER,
+    BACKUPS,
     DASHBOARD,
     FILES,
     JOB,
@@ -17,11 +18,12 @@ from checks.wsmanager.dashboard import Panel, panels
 from checks.wsmanager.promql import metric_names
 from checks.wsmanager.routing import all_receivers, integrations, receivers
 from checks.wsmanager.scrape import job_deviations, job_of
-from healthgate import TIME_SCALE, WARNING, Facts, Measured, Tier, Unit, check, each, equals, measure, none
-from healthgate.readings import Page
+from healthgate import TIME_SCALE, WARNING, Facts, Measured, Tier, Unit, at_most, check, each, equals, measure, none
+from healthgate.readings import Listing, Page
 
 panels_found = Unit("panels")
 deviations = Unit("deviations")
+days = Unit("days")
 
 PANELS = (
     "Active Connections",
@@ -165,6 +167,28 @@ def unresolved(dashboard: Facts, rules: Facts, page: Page) -> Measured:
 )
 def test_dashboard(verdict):
     """The dashboard has its six panels, and nothing it or the rules ask for is missing."""
+    assert verdict.healthy, verdict
+
+
+@measure(BACKUPS)
+def since_export(exported: Listing) -> Measured:
+    """Days since the dashboard was last exported."""
+    newest = min(exported.files, key=exported.days_old)
+    return Measured(round(exported.days_old(newest), 1), f"{newest.name}, the newest of {len(exported.files)}")
+
+
+@check(
+    "wsmanager.grafana.backup_age",
+    since_export,
+    stays=at_most(30, days, expected=7),
+    name="Age of the newest exported dashboard",
+    cause="the job that exports it has not run",
+    action="export the dashboard, and see why the job did not",
+    runbook="monitoring-chain",
+    every="24h",
+)
+def test_backup(verdict):
+    """The dashboard was exported of late, so that it can be restored."""
     assert verdict.healthy, verdict
 
 

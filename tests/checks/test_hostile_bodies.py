@@ -52,7 +52,7 @@ OURS = (
     *OTHER_CLAIMS,
     *(websocket_manager.HEALTH, websocket_manager.CANARY_HEALTH, websocket_manager.PLAIN),
     *(websocket_manager.LOG, websocket_manager.TLS),
-    *(*PAGES, *DOCUMENTS),
+    *(*PAGES, *DOCUMENTS, websocket_manager.BACKUPS),
     *(event_stream_service.STREAM, event_stream_service.LOG, event_stream_service.LOG_FILES),
     *(event_stream_service.METRICS, event_stream_service.CONNECTIONS, event_stream_service.ERROR_RATE),
 )

@@ -11,7 +11,7 @@ from tests.checks.instances import blocked, of_instance, said, text
 from tests.checks.websocket_manager import CANARY, METRICS
 from tests.checks.world import CATALOGUE, MISSING, World
 
-OK, WARNING, CRITICAL, UNKNOWN = State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN
+OK, MISSED, WARNING, CRITICAL, UNKNOWN = State.OK, State.MISSED, State.WARNING, State.CRITICAL, State.UNKNOWN
 PENDING = State.PENDING
 
 
@@ -490,3 +490,23 @@ def test_an_interval_that_is_none_is_unknown():
     lost = World()
     well.lose_file(lost.observations, SCRAPE_FILE)
     blocked(lost, SCRAPE_JOB, f"wsmanager.artifacts.files[{SCRAPE_FILE}]")
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "words"),
+    [
+        ([1, 3], OK, "1.json, the newest of 2"),
+        ([45, 30], OK, "30 days"),
+        ([30.1], MISSED, "30.1 days"),
+        ([-1], UNKNOWN, "cannot be"),
+    ],
+)
+def test_the_dashboard_was_exported_of_late(days, state, words):
+    world = World()
+    world.observations[well.BACKUPS].facts = well.exports(*days)
+    said(world, "wsmanager.grafana.backup_age", state, words)
+
+
+def test_no_export_where_there_should_be_some_is_unknown():
+    world = World().fail(well.BACKUPS, "missing", "there is no file")
+    said(world, "wsmanager.grafana.backup_age", UNKNOWN, "there is no file")

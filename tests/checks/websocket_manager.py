@@ -280,6 +280,7 @@ def manifest() -> list[dict[str, Any]]:
 
 MANIFEST, ALERTMANAGER = f"{W} document canary_manifest", f"{W} document alertmanager"
 MONITORING = f"{W} documents monitoring"
+BACKUPS = f"{W} files of dashboard_backups"
 
 SETTINGS: dict[str, Any] = {
     "url": "http://app.example.com:3000",
@@ -290,6 +291,7 @@ SETTINGS: dict[str, Any] = {
     "log": "/var/log/app.log",
     "monitoring": "/srv/app/monitoring",
     "alertmanager": "/srv/app/monitoring/alertmanager.yml",
+    "dashboard_backups": "/srv/backups/grafana/*.json",
     "canary_manifest": "/srv/app/k8s/staging-canary.yaml",
     "canary_url": "http://canary-control.example.com",
     "prometheus_url": "http://prometheus.example.com:9090",
@@ -307,6 +309,11 @@ FILES = {
 def read(name: str, content: Any) -> dict[str, Any]:
     """How reading a document that is well went."""
     return {"name": name, "status": "answered", "error": "", "written": NOW - 3600, "content": content}
+
+
+def exports(*days: float) -> dict[str, Any]:
+    """Exported dashboards of so many days ago."""
+    return {"files": [[f"{ago:g}.json", 4000, NOW - ago * 86_400] for ago in days], "folder_size": 9000}
 
 
 def handshake(days: float = 62, **facts: Any) -> dict[str, Any]:
@@ -368,6 +375,7 @@ def facts() -> dict[str, dict[str, Any]]:
             for name, query in RECORDED_RATES.items()
         },
         MANIFEST: {"document": read("staging-canary.yaml", manifest())},
+        BACKUPS: exports(1, 3, 5),
         ALERTMANAGER: {"document": read("alertmanager.yml", alertmanager())},
         MONITORING: {
             "folder": "/srv/app/monitoring",

@@ -666,6 +666,35 @@ def _cycles() -> list[Edge]:
     ]
 
 
+FULL = (
+    "SSE cleanup completed: cleaned=10, failed=0, total_before=84, total_after=74, duration_ms=9.10, "
+    "efficiency=100.0%, batch_size=10, threshold_seconds=300, "
+    "stale_connections=31, active_connections=53, long_lived_connections=22"
+)
+"""A line of a cleanup that filled its batch."""
+
+
+def _full_batches() -> list[Edge]:
+    # the true lines, of cleanups that had next to nothing to do, end there, and so many others follow
+    return [
+        one_check(
+            "sse.cleanup.backlog",
+            state,
+            fault("F.log.mute", log="sse_log", pattern="SSE cleanup completed: (?!cleaned=10)"),
+            fault("F.log.emit", log="sse_log", line=FULL, times=times),
+            disturbs="sse",
+        )
+        for times, state in ((4, OK), (5, WARNING))
+    ]
+
+
+def _exports() -> list[Edge]:
+    return [
+        one_check("wsmanager.grafana.backup_age", state, fault("F.file.age", dir="grafana_backup_dir", days=days))
+        for days, state in ((20, OK), (30.1, MISSED))
+    ]
+
+
 def _pings() -> list[Edge]:
     # half a minute of production by which a ping is late is left out, since a machine may be busy for half a second
     return [
@@ -691,6 +720,8 @@ EDGES: list[Edge] = [
     *_second_views(),
     *_old_data(),
     *_cycles(),
+    *_full_batches(),
+    *_exports(),
     *_pings(),
     *_first_signs(),
     *(

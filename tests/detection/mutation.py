@@ -99,7 +99,6 @@ EXPLAINED = {
     "wsmanager.canary.rollback: objective <= 5 flipped to <": "no number of errors is exactly 5 % of the streams",
     "wsmanager.canary.rollback: critical > 5 flipped to >=": "no number of errors is exactly 5 % of the streams",
     "wsmanager.canary.rollback: * moved *": ONE_EVENT,
-    "wsmanager.routing.receivers: warning > 0 moved to 1": "three alerts share each route, and go astray together",
     "sse.cleanup.error_trend: objective >= 0 flipped to <=": "where a share of errors does not rise it is 0 most often",
     "wsmanager.tls.expiry: objective >= 21 flipped to >": NO_EXACT_MOMENT,
     "wsmanager.tls.expiry: warning < 21 flipped to <=": NO_EXACT_MOMENT,
@@ -192,7 +191,7 @@ def told_apart(one: Limit, other: Limit) -> bool:
     elif counted(one):
         values = [math.floor(number) + step for number in numbers for step in (-1, 0, 1, 2)]
     else:
-        lowest = numbers[0] - 2 if one.unit.floor is None else min(one.unit.floor, numbers[0])
+        lowest = numbers[0] - 2 if one.floor is None else min(one.floor, numbers[0])
         values = [*numbers, *((low + high) / 2 for low, high in pairwise([lowest, *numbers, numbers[-1] + 2]))]
     return any(one.judge(value) is not other.judge(value) for value in values)
 

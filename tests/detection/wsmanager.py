@@ -3,7 +3,7 @@
 from healthgate.claim.state import State
 from tests.detection.cell import Cell, Fault, cell, fault
 
-WARNING, CRITICAL, UNKNOWN = State.WARNING, State.CRITICAL, State.UNKNOWN
+MISSED, WARNING, CRITICAL = State.MISSED, State.WARNING, State.CRITICAL
 
 PAGE, JSON, DEFAULT = (f"/api/ws/metrics{query}" for query in ("?format=prometheus", "?format=json", ""))
 GAUGES = ("active_connections", "active_connections_hwm")
@@ -192,6 +192,7 @@ CELLS: dict[str, Cell] = {
     "wsmanager.grafana.queries_resolve": cell(
         edited("grafana-dashboard.json", "rename_metric", "ws_manager_retries_total"), turns=WARNING
     ),
+    "wsmanager.grafana.backup_age": cell(fault("F.file.age", dir="grafana_backup_dir", days=40), turns=MISSED),
     "wsmanager.canary.staging_up": cell(
         fault("F.http.down", service="wsmanager_staging"),
         turns=WARNING,

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +16,6 @@ from tests.detection.proof import Measure, Measurement, Proof, beside
 from tests.detection.wsmanager import DEFAULT, PAGE
 from tests.lab_process import RunningLab, wait_until
 
-DAY_S = 86_400.0
 QUIET_WITHIN_S = 20.0
 TOLD_WITHIN_S = 5.0
 """Half a minute of production, and time to ask on a machine that is busy, s."""
@@ -120,15 +118,6 @@ def alert_fires(lab: RunningLab, broken: Fault | None, *, name: str, cause: Faul
     return Measurement(right and timely and ended, seen)
 
 
-def newest_export(lab: RunningLab) -> Measurement:
-    """How old the newest exported dashboard is."""
-    folder = Path(lab.variables["LAB_APP"]) / "backups" / "grafana"
-    ages = [(time.time() - path.stat().st_mtime) / DAY_S for path in folder.iterdir()]
-    if not ages:
-        return Measurement(False, "there is none")
-    return Measurement(min(ages) <= 7, f"the newest is {min(ages):.0f} days old")
-
-
 BURST, SCRAPES = 90, 5
 
 
@@ -190,12 +179,6 @@ PROOFS: dict[str, Proof] = {
         )
         for name, cause in CAUSES.items()
     },
-    "wsmanager.grafana.backup_age": Proof(
-        "the dashboard was exported of late",
-        "7 days",
-        beside(newest_export),
-        fault("F.file.age", dir="grafana_backup_dir", days=40),
-    ),
     "wsmanager.security.rate_limit": Proof(
         "a client that asks too often is refused, and a scraper is not",
         "429 for some of a burst, 200 for every scrape",

@@ -211,7 +211,7 @@ def test_the_files_of_the_team_are_there_with_the_clock_of_the_lab(lab: RunningL
     assert recorded["ws_manager:retry_rate_2m"] == "rate(ws_manager_retry_count_total[2s]) / 60"
     configuration = yaml.safe_load((folder / "monitoring/prometheus-config.yml").read_text())
     assert configuration["scrape_configs"][0]["scrape_interval"] == "500ms"
-    assert len(list((folder / "backups/grafana").iterdir())) == 7
+    assert len(list((folder / "backups/grafana").iterdir())) == 10
 
 
 Effect = Callable[[RunningLab], Any]
@@ -366,7 +366,10 @@ EFFECTS: dict[str, tuple[str, dict[str, Any], Effect]] = {
     "exports that do not run": (
         "F.file.age",
         {"dir": "grafana_backup_dir", "days": 40},
-        lambda lab: not list((Path(lab.variables["LAB_APP"]) / "backups/grafana").iterdir()),
+        lambda lab: (
+            [one.name for one in (Path(lab.variables["LAB_APP"]) / "backups/grafana").iterdir()]
+            == ["ws-manager-45-days-ago.json"]
+        ),
     ),
 }
 
