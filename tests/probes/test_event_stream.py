@@ -513,13 +513,13 @@ def test_an_answer_that_is_no_event_stream_says_what_it_is(hostile: Callable[...
 FLOODS: dict[str, tuple[bytes, dict[str, Any], set[str]]] = {
     "events": (b"data: " + b"x" * 100 + b"\n\n", {"most": 50, "listen": 1.0}, {"oversized", "most"}),
     "events without most": (b"data: a\n\n" * 1000, {"most": 10**9}, {"oversized", "time"}),
-    "large events": (b"data: " + b"x" * 900_000 + b"\n\n", {"budget": 5 * BUDGET, "listen": 1.0}, {"oversized"}),
+    "large events": (b"data: " + b"x" * 900_000 + b"\n\n", {"budget": 5 * BUDGET, "listen": FOREVER}, {"oversized"}),
     "comments": (b": ping\n" * 1000, {}, {"oversized", "time"}),
     "empty comments": (b":\n" * 1000, {}, {"oversized", "time"}),
     "blank lines": (b"\n" * 1000, {}, {"oversized", "time"}),
-    "one line": (b"x" * 1000, {"budget": 5 * BUDGET, "listen": 1.0}, {"oversized"}),
+    "one line": (b"x" * 1000, {"budget": 5 * BUDGET, "listen": FOREVER}, {"oversized"}),
     "one event": (b"data: x\n" * 1000, {"budget": 5 * BUDGET}, {"oversized", "time"}),
-    "NULs": (b"\0" * 1000, {"budget": 5 * BUDGET, "listen": 1.0}, {"oversized"}),
+    "NULs": (b"\0" * 1000, {"budget": 5 * BUDGET, "listen": FOREVER}, {"oversized"}),
     "reconnection times": (b"retry: 1\n\n" * 1000, {}, {"oversized", "time"}),
 }
 
