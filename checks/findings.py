@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from healthgate import Measured, NoData
+from healthgate import LeftOut, Measured, NoData
 
 SHOWN = 10
 """Offenders named in a failure; the rest are counted."""
@@ -26,9 +26,11 @@ class Findings:
 
     @contextmanager
     def examining(self) -> Iterator[None]:
-        """Turn missing data within the block into a doubt."""
+        """Turn missing data within the block into a doubt; what need not be here is none."""
         try:
             yield
+        except LeftOut:
+            return
         except NoData as nothing:
             self.doubts.append(str(nothing))
 

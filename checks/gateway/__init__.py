@@ -1,5 +1,6 @@
 """The gateway: the one door to the diagnostics of the market service, guarded by tokens (spec 1)."""
 
+from checks.bodies import gateway as bodies
 from healthgate import Claims, Credential, FilePattern, Later, LogLines, Secret, System, Url, bearer, get
 
 
@@ -51,11 +52,21 @@ DEBUG_ROUTES = {
     "websocket_to_redis": "/api/python-health/debug/websocket-to-redis",
 }
 
-SUMMARY = get(Gateway, SUMMARY_ROUTE, credential=ADMIN, proven_by="gateway.endpoint.summary")
-QUICK_HEALTH = get(Gateway, QUICK_HEALTH_ROUTE, credential=ADMIN, proven_by="gateway.endpoint.quick_health")
+SUMMARY = get(Gateway, SUMMARY_ROUTE, credential=ADMIN, proven_by="gateway.endpoint.summary", body=bodies.SUMMARY)
+QUICK_HEALTH = get(
+    Gateway,
+    QUICK_HEALTH_ROUTE,
+    credential=ADMIN,
+    proven_by="gateway.endpoint.quick_health",
+    body=bodies.QUICK_HEALTH,
+)
 COMPREHENSIVE, REDIS_CLUSTER, WEBSOCKET_TO_REDIS = (
-    get(Gateway, route, credential=SUPERADMIN, proven_by=f"gateway.endpoint.debug[{name}]")
-    for name, route in DEBUG_ROUTES.items()
+    get(Gateway, DEBUG_ROUTES[name], credential=SUPERADMIN, proven_by=f"gateway.endpoint.debug[{name}]", body=body)
+    for name, body in (
+        ("comprehensive", bodies.EVERYTHING),
+        ("redis_cluster", bodies.REDIS_CLUSTER_WITH_AGE),
+        ("websocket_to_redis", bodies.WEBSOCKET_TO_REDIS_WITH_AGE),
+    )
 )
 
 WEBSOCKET_TO_REDIS_LATER = Later(WEBSOCKET_TO_REDIS)

@@ -5,6 +5,7 @@ gateway's comprehensive body, which holds the same blocks.
 """
 
 from checks import gateway
+from checks.bodies import market as bodies
 from checks.market.stream import FEED_FRAMES, FEED_SECONDS, MOST_TICKS, SUBSCRIPTION, every_symbol_ticked
 from checks.market.written import KINDS, REACH
 from healthgate import (
@@ -63,8 +64,13 @@ class Market(System):
 
 
 COMPREHENSIVE, REDIS_CLUSTER, WEBSOCKET, MARKET_DATA = (
-    get(Market, f"/api/debug/{route}", proven_by=f"market.endpoint.debug[{route.replace('-', '_')}]")
-    for route in ("comprehensive", "redis-cluster", "websocket", "market-data")
+    get(Market, f"/api/debug/{route}", proven_by=f"market.endpoint.debug[{route.replace('-', '_')}]", body=body)
+    for route, body in (
+        ("comprehensive", bodies.EVERYTHING),
+        ("redis-cluster", bodies.REDIS_CLUSTER_WITH_POOL),
+        ("websocket", bodies.WEBSOCKET),
+        ("market-data", bodies.MARKET_DATA),
+    )
 )
 CLIENT_STREAM = Stream(
     Market,

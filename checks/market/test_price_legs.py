@@ -19,7 +19,7 @@ Leg = Mapping[str, Sequence[Price] | NoData]
 
 PAIRS = {"ws_vs_redis": ("ws", "redis"), "redis_vs_api": ("redis", "api"), "ws_vs_api": ("ws", "api")}
 SPOKEN = {"ws": "the stream", "redis": "Redis", "api": "the API"}
-API = [get(Market, f"/api/market/price/{symbol}", alongside=CLIENT_STREAM) for symbol in PRICE_SAMPLE]
+API = [get(Market, f"/api/market/price/{symbol}", alongside=CLIENT_STREAM, origin="chosen") for symbol in PRICE_SAMPLE]
 
 
 @measure(CLIENT_STREAM, REDIS, *(probe.outcome for probe in API))

@@ -1,5 +1,6 @@
 """The SSE service: holds event streams open, counts them here and in Redis, and clears stale ones away (spec 5)."""
 
+from checks.bodies import sse as bodies
 from checks.sse.stream import MOST_EVENTS, two_pings
 from checks.sse.written import KINDS, REACH
 from healthgate import (
@@ -63,9 +64,11 @@ class Sse(System):
     cloudwatch_session: Secret | None = None
 
 
-MONITORING = get(Sse, "/api/sse/monitoring", proven_by="sse.endpoint.monitoring")
-HEALTH = get(Sse, "/api/sse/health")
-METRICS = Exposition(Sse, "/api/sse/metrics", proven_by="sse.prometheus.valid")
+MONITORING = get(Sse, "/api/sse/monitoring", proven_by="sse.endpoint.monitoring", body=bodies.BODY, origin="chosen")
+HEALTH = get(Sse, "/api/sse/health", origin="chosen")
+METRICS = Exposition(
+    Sse, "/api/sse/metrics", proven_by="sse.prometheus.valid", families=bodies.FAMILIES, origin="chosen"
+)
 
 STREAM = EventStream(
     Sse,

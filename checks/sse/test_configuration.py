@@ -62,7 +62,10 @@ def threshold_in_pings(configuration: Facts, log: Log | NoData, declared: Mappin
         return _in(f"the logged {PING}", float(validated_with[0].groups["ping"]), configuration)
     if declared and PING in declared:
         return _in(f"the declared {PING}", float(declared[PING]), configuration)
-    raise NoData(f"{configuration.path}.{PING} is missing, and neither log nor profile say how often is pinged")
+    try:
+        return _in(PING, configuration.number(PING), configuration)
+    except NoData as nothing:
+        raise type(nothing)(f"{nothing}, and neither log nor profile say how often is pinged") from None
 
 
 def _in(interval: str, length: float, configuration: Facts) -> Measured:

@@ -68,7 +68,7 @@ def routes_agree(answer: Answer, overall: Facts) -> Measured:
         raise NoData(f"the health route answered {answer.spoken_code}, neither 200 nor 503", "sse.health.endpoint")
     if answer.flaw:
         raise NoData(answer.flaw, "sse.health.endpoint")
-    healthy = Facts(answer.content).boolean("healthy")
+    healthy = answer.json.boolean("healthy")
     said = f"the health route answered {code}, healthy {shown(healthy)}; the level is {shown(overall.text())}"
     return Measured(healthy is (overall.text() in SERVING) and code == (200 if healthy else 503), said)
 

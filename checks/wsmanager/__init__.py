@@ -1,5 +1,6 @@
 """The WebSocket manager: keeps streams to the exchanges open, in production and as a canary in staging (spec 4)."""
 
+from checks.bodies import wsmanager as bodies
 from healthgate import (
     Document,
     Documents,
@@ -84,13 +85,19 @@ FALLING = "wsmanager.counters.monotonic"
 
 HEALTH = head(WsManager, ROUTE)
 DEFAULT = get(WsManager, ROUTE)
-JSON = get(WsManager, JSON_ROUTE, proven_by="wsmanager.endpoint.formats[json]")
-METRICS = Exposition(WsManager, PROMETHEUS_ROUTE, proven_by="wsmanager.prometheus.valid")
+JSON = get(WsManager, JSON_ROUTE, proven_by="wsmanager.endpoint.formats[json]", body=bodies.BODY)
+METRICS = Exposition(WsManager, PROMETHEUS_ROUTE, proven_by="wsmanager.prometheus.valid", families=bodies.FAMILIES)
 
-CANARY = Exposition(WsManager, PROMETHEUS_ROUTE, url="staging_url", proven_by="wsmanager.canary.staging_up")
+CANARY = Exposition(
+    WsManager,
+    PROMETHEUS_ROUTE,
+    url="staging_url",
+    proven_by="wsmanager.canary.staging_up",
+    families=bodies.FAMILIES,
+)
 CANARY_HEALTH = head(WsManager, ROUTE, url="staging_url")
-CANARY_JSON = get(WsManager, JSON_ROUTE, url="staging_url", proven_by="wsmanager.canary.staging_up")
-CANARY_CONTROL = get(WsManager, "/canary", url="canary_url")
+CANARY_JSON = get(WsManager, JSON_ROUTE, url="staging_url", proven_by="wsmanager.canary.staging_up", body=bodies.BODY)
+CANARY_CONTROL = get(WsManager, "/canary", url="canary_url", origin="chosen")
 CANARY_MANIFEST = Document(WsManager, path="canary_manifest")
 
 PUBLIC_TLS = Tls(WsManager, url="public_url", trust="public_ca", explained_by="wsmanager.security.https")

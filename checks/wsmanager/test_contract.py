@@ -1,32 +1,16 @@
 """Does the JSON body look as its readers expect?"""
 
-from checks.contract import Shape, kept, number, one_of, under, utc, whole
-from checks.wsmanager import JSON, PRODUCTION, STAGING
+from checks.bodies import wsmanager as bodies
+from checks.contract import kept
+from checks.wsmanager import JSON
 from healthgate import Unit, check, none
 
 deviations = Unit("deviations")
 
-METRICS: Shape = {
-    "activeConnections": whole(0),
-    "retryCount": whole(0),
-    "streamCreations": whole(0),
-    "streamCleanups": whole(0),
-    "activeConnectionsHwm": whole(0),
-    "errors": whole(0),
-    "uptimeSeconds": number(0),
-}
-
-BODY: Shape = {
-    "status": one_of("healthy", "degraded", "unhealthy"),
-    "timestamp": utc,
-    "environment": one_of(PRODUCTION, STAGING),
-    **under("metrics", METRICS),
-}
-
 
 @check(
     "wsmanager.contract.json",
-    kept(JSON.at(""), BODY),
+    kept(JSON.at(""), bodies.BODY),
     stays=none(deviations, critical=0),
     name="Shape of the manager's JSON metrics",
     cause="the body changed without its readers",

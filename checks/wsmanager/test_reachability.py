@@ -21,7 +21,13 @@ from healthgate import (
 from healthgate.readings import Answer
 
 TYPES = {"prometheus": "text/plain; version=0.0.4", "json": "application/json"}
-"""The content type of each format."""
+"""The content type of each format; a version that is not stated is the usual one."""
+
+NO_ANSWER = 0
+"""Stands for the status code where nothing serves: what lasts for a minute has to be a value."""
+
+ANSWERED = equals(200, warning=Tier("!=", 200), critical=lasting(Tier("!=", 200), "60s"))
+"""A route that should answer 200. One failed request pages nobody: only what is down for a minute does (C-34)."""
 
 NO_ANSWER = 0
 """Stands for the status code where nothing serves: what lasts for a minute has to be a value."""
@@ -114,15 +120,17 @@ def answered_as(probe: Source, form: str | None = None) -> Source:
         if wanted is None:
             raise NoData(f"the profile calls {shown(default)} the default format, which is none of {', '.join(TYPES)}")
         told = answer.content_type
-        same = parts(wanted) <= parts(told)
+        kind, *said = parts(told)
+        version = {part for part in said if part.startswith("version=")}
+        same = kind == parts(wanted)[0] and version <= set(parts(wanted))
         return Measured(code, told, "" if same else f"the type is {shown(told)}, not {wanted}")
 
     return coded
 
 
-def parts(content_type: str) -> set[str]:
+def parts(content_type: str) -> list[str]:
     """Return the media type and the parameters of a Content-Type header."""
-    return {part.strip().replace('"', "").lower() for part in content_type.split(";")}
+    return [part.strip().replace('"', "").lower() for part in content_type.split(";")]
 
 
 @each(

@@ -1,8 +1,11 @@
 from healthgate.claim.check import check as check
 from healthgate.claim.check import each as each
 from healthgate.claim.facts import Facts as Facts
+from healthgate.claim.facts import LeftOut as LeftOut
 from healthgate.claim.facts import NoData as NoData
 from healthgate.claim.facts import Violated as Violated
+from healthgate.claim.given import TIME_SCALE as TIME_SCALE
+from healthgate.claim.given import FromProfile as FromProfile
 from healthgate.claim.labels import perhaps as perhaps
 from healthgate.claim.limit import Limit as Limit
 from healthgate.claim.limit import Tier as Tier
@@ -29,8 +32,6 @@ from healthgate.claim.readings import age as age
 from healthgate.claim.readings import seconds_old as seconds_old
 from healthgate.claim.readings import share as share
 from healthgate.claim.readings import stated as stated
-from healthgate.claim.source import TIME_SCALE as TIME_SCALE
-from healthgate.claim.source import FromProfile as FromProfile
 from healthgate.claim.source import Later as Later
 from healthgate.claim.source import Measured as Measured
 from healthgate.claim.source import Source as Source

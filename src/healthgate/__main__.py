@@ -80,6 +80,7 @@ VALUED = frozenset(
 
 USAGE = """usage: healthgate run --env NAME [pytest options]
        healthgate new NAME [URL]
+       healthgate fit --env NAME
        healthgate report [RESULTS] [--single-file] [--gate]
        healthgate render [--check]
        healthgate schema
@@ -87,7 +88,8 @@ USAGE = """usage: healthgate run --env NAME [pytest options]
 Runs the health checks against an environment. `healthgate run --help` lists all options;
 `pytest checks --env NAME` does the same with every installed pytest plugin loaded.
 `new` makes a project of your own in a new folder: one system, one profile, three checks of URL, a workflow.
-`report` renders the Allure results of a run (`--alluredir RESULTS`) to a page that people read.
+`fit` reads an environment once, says how it differs from what the documents have, and prints the lines that say so in
+its profile. `report` renders the Allure results of a run (`--alluredir RESULTS`) to a page that people read.
 `render` writes alert rules, their tests, a dashboard and the list of all checks from the checks in this folder;
 with --check it says which of them are outdated. `schema` prints the JSON Schema of environment profiles, which
 editors use."""
@@ -106,6 +108,10 @@ def main() -> None:
         from healthgate.render import command  # noqa: PLC0415
 
         sys.exit(command.main(sys.argv[2:]))
+    if sys.argv[1:2] == ["fit"]:
+        from healthgate.fit import command as fit  # noqa: PLC0415
+
+        sys.exit(fit.main(sys.argv[2:]))
     if sys.argv[1:2] == ["report"]:
         from healthgate.page import command as report  # noqa: PLC0415
 

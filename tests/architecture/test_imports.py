@@ -49,7 +49,7 @@ def modules(folder: Path) -> list[Path]:
 WORDS = ("duration", "lazily", "nearest", "printable", "secret", "version")
 """Text and numbers as people write them: modules of their own, which know nothing but each other."""
 
-OFFER = ("readings",)
+OFFER = ("readings", "shapes")
 """Modules that offer names of others, and import none before somebody asks."""
 
 LEVELS = (
@@ -58,7 +58,7 @@ LEVELS = (
     ("probes", "environment", "observe", "judge"),
     ("memory",),
     ("run", "tell"),
-    ("render", "page", "new"),
+    ("render", "page", "fit", "new"),
     ("hooks",),
     ("plugin",),
     ("__main__",),

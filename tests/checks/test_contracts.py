@@ -2,10 +2,10 @@
 
 import pytest
 
-from checks import contract
-from checks.contract import Shape, deviations
+from healthgate import shapes
 from healthgate.claim.facts import Facts
 from healthgate.claim.state import State
+from healthgate.shapes import Shape, deviations
 from tests.checks.world import (
     ALL,
     FLOW,
@@ -132,28 +132,28 @@ def test_a_long_list_is_cut_after_ten():
 
 @pytest.mark.parametrize("body", [None, [], "text", 7, {}])
 def test_a_body_of_another_kind_deviates_and_does_not_fail(body):
-    shape: Shape = {"a": contract.whole(0), "b.*.c": contract.text(), "": contract.members()}
+    shape: Shape = {"a": shapes.whole(0), "b.*.c": shapes.text(), "": shapes.members()}
     assert deviations(Facts(body), shape)
 
 
 @pytest.mark.parametrize("value", [None, True, -1, 2**70, 1e400, "x", [], {}, [[]], {"a": None}])
 def test_every_expectation_gives_words_or_nothing(value):
     for expected in (
-        contract.number(0, 1),
-        contract.whole(0),
-        contract.text("a+"),
-        contract.one_of("a"),
-        contract.boolean,
-        contract.true,
-        contract.utc,
-        contract.utc_with_z,
-        contract.elements(2, of=contract.text()),
-        contract.members(3, of=contract.whole()),
-        contract.only("a"),
-        contract.unique("a"),
-        contract.or_null(contract.number()),
-        contract.both(contract.text(), contract.utc),
-        contract.null_only_if_false("a", "b"),
+        shapes.number(0, 1),
+        shapes.whole(0),
+        shapes.text("a+"),
+        shapes.one_of("a"),
+        shapes.boolean,
+        shapes.true,
+        shapes.utc,
+        shapes.utc_with_z,
+        shapes.elements(2, of=shapes.text()),
+        shapes.members(3, of=shapes.whole()),
+        shapes.only("a"),
+        shapes.unique("a"),
+        shapes.or_null(shapes.number()),
+        shapes.both(shapes.text(), shapes.utc),
+        shapes.null_only_if_false("a", "b"),
     ):
         said = expected(Facts(value))
         assert said is None or (isinstance(said, str) and said)

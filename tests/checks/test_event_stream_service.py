@@ -613,7 +613,6 @@ def paged(change: Callable[[str], str]) -> World:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda text: text.replace("# TYPE sse_stale_connections gauge\n", ""), "sse_stale_connections has no TYPE"),
         (lambda text: text + "sse_stale_connections 3\n", "twice"),
         (lambda text: text[:-1], "cut off"),
         (lambda text: text.replace("sse_stale_connections 1", "sse_stale_connections NaN"), "NaN"),

@@ -106,7 +106,10 @@ CELLS: dict[str, Cell] = {
         why=ONE_VIEW,
     ),
     "wsmanager.prometheus.valid": cell(
-        on_page("F.prom.garble", kind="missing_type"), turns=CRITICAL, blocked=READERS_OF_THE_PAGE, why=PAGE_IS_SOUND
+        on_page("F.prom.garble", kind="duplicate_series"),
+        turns=CRITICAL,
+        blocked=READERS_OF_THE_PAGE,
+        why=PAGE_IS_SOUND,
     ),
     **{
         f"wsmanager.prometheus.families[{name}]": cell(

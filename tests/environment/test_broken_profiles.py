@@ -18,8 +18,9 @@ PLANT = '''\
 """A system with a setting of every kind, and one with hardly any."""
 
 from healthgate import (
-    Address, Date, Duration, FilePath, FilePattern, IpAddress, Secret, StreamUrl, System, Url, get,
+    Address, Date, Duration, Exposition, FilePath, FilePattern, IpAddress, Secret, StreamUrl, System, Url, get,
 )
+from healthgate.shapes import chosen, number, text
 
 
 class Boiler(System):
@@ -47,7 +48,12 @@ class Kiln(System):
     url: Url
 
 
-STATE = get(Boiler, "/state")
+STATE = get(Boiler, "/state", body={
+    "pressure": number(), "purity": chosen(number()), "mode": chosen(text()), "draughts.*.speed": chosen(number()),
+})
+METRICS = Exposition(Boiler, "/metrics", families={
+    "boiler_heat_total": chosen(number()), "boiler_steam_total": number(),
+})
 '''
 
 CHECKS = '''\

@@ -9,9 +9,10 @@ import pytest
 
 from healthgate.claim.check import Check, check, declared_on
 from healthgate.claim.facts import NoData, Violated
+from healthgate.claim.given import TIME_SCALE, FromProfile
 from healthgate.claim.limit import Limit, Tier, above, below, equals, percent
 from healthgate.claim.observation import Observation
-from healthgate.claim.source import TIME_SCALE, FromProfile, Measured, Scene, Source, measure
+from healthgate.claim.source import Measured, Scene, Source, measure
 from healthgate.claim.state import Floor, State
 from healthgate.claim.system import System, Url
 from healthgate.environment.maintenance import Once

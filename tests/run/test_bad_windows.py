@@ -134,7 +134,8 @@ def served(text: str | Callable[[], bytes], began: float) -> Callable[[Any], Non
         data = text() if callable(text) else (text or now).encode()
         handler.send_response(200)
         handler.send_header("Content-Type", "text/plain; version=0.0.4")
-        handler.send_header("Content-Length", str(len(data)))
+        whole = data.endswith(b"\n")
+        handler.send_header(*(("Content-Length", str(len(data))) if whole else ("Connection", "close")))
         handler.end_headers()
         try:
             handler.wfile.write(data)

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 
 from healthgate.claim.check import Check, declared_on
-from healthgate.claim.system import System, settings_of
+from healthgate.claim.system import DIFFERENCES, System, settings_of
 
-TAKEN = frozenset({"name", "time_scale"})
+TAKEN = frozenset({"name", "time_scale", "here", "asked", *DIFFERENCES})
 """What every system has without being told it as a setting."""
 
 

@@ -66,7 +66,8 @@ class Check:
     def required(self, systems: Mapping[str, System]) -> tuple[str, ...]:
         """Return the checks that must be ok before this one says anything, where `systems` are present."""
         proofs = self.reading.proofs(systems)
-        return tuple(dict.fromkeys(name for name in (*self.requires, *proofs) if name != self.id))
+        wanted = dict.fromkeys(name for name in (*self.requires, *proofs) if name != self.id)
+        return tuple(name for name in wanted if not is_absent(name, systems))
 
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
         """Return the probes this check reads; Absent names what the environment leaves out."""
@@ -76,6 +77,12 @@ class Check:
                 found[probe.first] = None
             found[probe] = None
         return tuple(found)
+
+
+def is_absent(check_id: str, systems: Mapping[str, System]) -> bool:
+    """Whether the profile says that a check is not made where these systems are."""
+    system = systems.get(check_id.partition(".")[0])
+    return system is not None and system.here.lacks_check(check_id) is not None
 
 
 @dataclass(frozen=True)

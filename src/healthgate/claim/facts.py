@@ -30,17 +30,23 @@ class Violated(NoData):
     """
 
 
+class LeftOut(NoData):
+    """A member that is missing, and need not be here: the profile says so."""
+
+
 class Facts:
     """One node of a JSON document that knows its own path, so that every complaint can name it.
 
-    The accessors return plain values of the promised type or raise NoData; none substitutes a default.
+    The accessors return plain values of the promised type or raise NoData; none substitutes a default. `lacks` returns
+    of a path why nothing need stand there; what is missing for such a reason is LeftOut.
     """
 
-    __slots__ = ("path", "raw")
+    __slots__ = ("lacks", "path", "raw")
 
-    def __init__(self, raw: Any, path: str = "") -> None:
+    def __init__(self, raw: Any, path: str = "", lacks: Callable[[str], Any] | None = None) -> None:
         self.raw = raw
         self.path = path
+        self.lacks = lacks
 
     def __repr__(self) -> str:
         return f"<facts at {self.path or 'the top'}>"
@@ -50,10 +56,13 @@ class Facts:
         path = joined(self.path, step)
         try:
             if isinstance(self.raw, dict) and isinstance(step, str):
-                return Facts(self.raw[step], path)
+                return Facts(self.raw[step], path, self.lacks)
             if isinstance(self.raw, list) and isinstance(step, int):
-                return Facts(self.raw[step], path)
+                return Facts(self.raw[step], path, self.lacks)
         except KeyError:
+            absence = self.lacks(path) if self.lacks else None
+            if absence is not None:
+                raise LeftOut(f"{path} is absent here ({absence.position})") from None
             raise NoData(f"{path} is missing") from None
         except IndexError:
             raise NoData(f"{path} is missing, since {self.path or 'the body'} has {len(self.raw)} elements") from None
@@ -110,13 +119,13 @@ class Facts:
         """Return the elements of a list."""
         node = self.at(path)
         self._expect(path, list, "a list")
-        return [Facts(value, joined(node.path, i)) for i, value in enumerate(node.raw)]
+        return [Facts(value, joined(node.path, i), self.lacks) for i, value in enumerate(node.raw)]
 
     def members(self, path: str = "") -> dict[str, "Facts"]:
         """Return the members of an object, by name."""
         node = self.at(path)
         self._expect(path, dict, "an object")
-        return {str(k): Facts(v, joined(node.path, str(k))) for k, v in node.raw.items()}
+        return {str(k): Facts(v, joined(node.path, str(k)), self.lacks) for k, v in node.raw.items()}
 
     def moment(self, path: str = "") -> float:
         """Return an ISO 8601 time with its zone as seconds since 1970."""

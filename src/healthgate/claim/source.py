@@ -7,11 +7,14 @@ and afterwards computes readings from what came back.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from healthgate.claim.facts import Facts, NoData
+from healthgate.claim.here import Here
 from healthgate.claim.observation import AGAIN, Observation, Repeated, Request, looks_at
 from healthgate.claim.path import below, joined, steps
+from healthgate.claim.shape import Expected, Shape
 from healthgate.claim.system import System
 from healthgate.claim.tally import Tally
 
@@ -62,7 +65,7 @@ class Scene:
         place = (counter.key, observation.id, observation.at)
         if place not in self.counted:
             try:
-                self.counted[place] = counter.tally(observation)
+                self.counted[place] = counter.tally(observation, self.systems)
             except NoData as nothing:
                 self.counted[place] = nothing
         found = self.counted[place]
@@ -94,13 +97,26 @@ class Source(ABC):
         """Return the checks that say whether what this reads can be used at all."""
         return tuple(probe.proven_by for probe in self.probes(systems) if probe.proven_by)
 
+    def member(self, path: str, systems: Mapping[str, System]) -> "Member | None":  # noqa: ARG002
+        """Return which member of which answer stands at a path below what this reads; None where it is none."""
+        return None
+
     def otherwise(self, other: "Source") -> "Otherwise":
         """Return this source where its system is present, else `other`."""
         return Otherwise(self, other)
 
 
 class Absent(Exception):
-    """A system or setting a source needs is not in this environment; the text names it."""
+    """What a source needs, be it a system, a setting or a member, is not in this environment; the text names it."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of the answer to a documented route, and the probe that reads it."""
+
+    probe: "Probe"
+    route: str
+    path: str
 
 
 class Probe(Source):
@@ -110,7 +126,15 @@ class Probe(Source):
     stands among what the stream brings.
     """
 
+    route: str = ""
+    """The path that the documents have for it, where it is asked over HTTP; what a profile calls it."""
+    shape: Shape = MappingProxyType({})
+    """What the documents say of the members of its answer, by path; empty where they say nothing."""
+    families: Mapping[str, Expected] = MappingProxyType({})
+    """What the documents say of the metrics on its page, by name; empty where it is no page."""
+
     def __init__(self, system: type[System], proven_by: str | None, alongside: "Probe | None" = None) -> None:
+        system.asked.append(self)
         self.system = system
         self.proven_by = proven_by
         self.alongside = alongside
@@ -174,6 +198,9 @@ class Later(Probe):
         """Return a member of the second answer's JSON body."""
         return Field(self, path)
 
+    def member(self, path: str, systems: Mapping[str, System]) -> Member | None:
+        return self.first.member(path, systems)
+
     def value(self, scene: Scene) -> Any:
         return self.first.value(scene.again(AGAIN))
 
@@ -192,7 +219,7 @@ class Counter(Protocol):
         """Return where the counter is read from, for people."""
         ...
 
-    def tally(self, observation: Observation) -> Tally:
+    def tally(self, observation: Observation, systems: Mapping[str, System]) -> Tally:
         """Return the counter as one look saw it; NoData where that cannot be told."""
         ...
 
@@ -228,10 +255,21 @@ class Field(Source):
         return Field(self.parent, below(self.path, path))
 
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
-        return self.parent.probes(systems)
+        found = self.parent.probes(systems)
+        here = self._here(systems)
+        if here is not None and (absence := here[1].lacks(here[0].route, here[0].path)) is not None:
+            raise Absent(f"{here[0].probe.system.name} lacks {absence}")
+        return found
 
     def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:
         return self.parent.proofs(systems)
+
+    def member(self, path: str, systems: Mapping[str, System]) -> Member | None:
+        return self.parent.member(below(self.path, path), systems)
+
+    def _here(self, systems: Mapping[str, System]) -> tuple[Member, Here] | None:
+        member = self.member("", systems)
+        return (member, member.probe.settings(systems).here) if member is not None else None
 
     def value(self, scene: Scene) -> Facts:
         body = self.parent.value(scene)
@@ -239,7 +277,10 @@ class Field(Source):
         return facts.at(self.path)
 
     def where(self, systems: Mapping[str, System]) -> str:
-        parent = self.parent.where(systems)
+        parent, here = self.parent.where(systems), self._here(systems)
+        place = here[1].place(here[0].route, here[0].path) if here is not None else None
+        if place is not None:
+            return f"{parent} · {self.path} (here {place})"
         return f"{parent} · {self.path}" if self.path else parent
 
 
@@ -268,6 +309,9 @@ class Otherwise(Source):
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
         return self.chosen(systems).probes(systems)
 
+    def member(self, path: str, systems: Mapping[str, System]) -> Member | None:
+        return self.chosen(systems).member(path, systems)
+
     def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:
         return self.chosen(systems).proofs(systems)
 
@@ -276,41 +320,6 @@ class Otherwise(Source):
 
     def where(self, systems: Mapping[str, System]) -> str:
         return self.chosen(systems).where(systems)
-
-
-class FromProfile(Source):
-    """A setting as a reading's other half: what the environment says should be there."""
-
-    def __init__(self, system: type[System], name: str) -> None:
-        self.system = system
-        self.name = name
-
-    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
-        if getattr(systems.get(self.system.name), self.name, None) is None:
-            raise Absent(f"{self.system.name}.{self.name}")
-        return ()
-
-    def value(self, scene: Scene) -> Any:
-        return getattr(scene.systems[self.system.name], self.name)
-
-    def where(self, systems: Mapping[str, System]) -> str:  # noqa: ARG002
-        return ""
-
-
-class TimeScale(Source):
-    """How many seconds of production pass in one second of this environment (1 where people trade)."""
-
-    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:  # noqa: ARG002
-        return ()
-
-    def value(self, scene: Scene) -> float:
-        return scene.time_scale
-
-    def where(self, systems: Mapping[str, System]) -> str:  # noqa: ARG002
-        return ""
-
-
-TIME_SCALE = TimeScale()
 
 
 @dataclass(frozen=True)

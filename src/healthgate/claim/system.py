@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from healthgate import duration
+from healthgate.claim.here import AS_DOCUMENTED, Here
 from healthgate.secret import Secret
 
 ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
@@ -63,6 +64,10 @@ class Duration(float):
     __slots__ = ()
 
 
+DIFFERENCES = ("routes", "deadlines", "members", "metrics", "labels", "absent")
+"""Keys of every system in a profile that say how it differs there from its documents: no settings."""
+
+
 class System:
     """Base of all systems. A subclass declares settings as annotations; one with a default may be left out.
 
@@ -75,6 +80,14 @@ class System:
     body_limit: int = 8_000_000
     time_scale: ClassVar[float] = 1.0
     """Seconds of production that pass in one second where it runs: no setting, its profile has one for all systems."""
+    here: ClassVar[Here] = AS_DOCUMENTED
+    """How it differs from its documents where it runs: no setting, its profile says it in keys of their own."""
+
+    asked: ClassVar[list[Any]] = []
+    """The probes that are declared for it, in the order of declaration."""
+
+    def __init_subclass__(cls) -> None:
+        cls.asked = []
 
     def __init__(self, **settings: Any) -> None:
         for key, value in settings.items():

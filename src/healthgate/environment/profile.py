@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from healthgate.claim.check import Check, Terms
+from healthgate.claim.here import AS_DOCUMENTED, Absence, Here
 from healthgate.claim.limit import Limit
 from healthgate.claim.state import Floor
 from healthgate.claim.system import Duration, Setting, System, Url, convert
@@ -75,6 +76,7 @@ class Profile:
     known_issues: list[KnownIssue] = field(default_factory=list)
     written: dict[str, dict[str, "Written"]] = field(default_factory=dict)
     declared: dict[str, type[System]] = field(default_factory=dict)
+    here: dict[str, Here] = field(default_factory=dict)
     systems: dict[str, System] = field(default_factory=dict)
 
     @property
@@ -85,8 +87,17 @@ class Profile:
     def present(self) -> dict[str, System]:
         """Return what is known before variables are filled: enough to say which settings are there at all."""
         return {
-            name: self.declared[name](**dict.fromkeys(settings, _PRESENT)) for name, settings in self.written.items()
+            name: self.declared[name](**dict.fromkeys(settings, _PRESENT), here=self.here_of(name))
+            for name, settings in self.written.items()
         }
+
+    def here_of(self, system: str) -> Here:
+        """Return how a system differs here from its documents."""
+        return self.here.get(system, AS_DOCUMENTED)
+
+    def absences(self) -> list[Absence]:
+        """Return all that this environment says it does not have, in the order of its file."""
+        return [absence for here in self.here.values() for absence in here.absent]
 
     def override_of(self, check_id: str) -> Override | None:
         """Return the override of a check, by its id or by that of its row."""
@@ -124,7 +135,9 @@ class Profile:
         for system, settings in self.written.items():
             values = {name: written.filled(variables, problems) for name, written in settings.items()}
             if not problems:
-                self.systems[system] = self.declared[system](**values, time_scale=self.time_scale)
+                self.systems[system] = self.declared[system](
+                    **values, time_scale=self.time_scale, here=self.here_of(system)
+                )
         if problems:
             raise ProfileError(problems)
 

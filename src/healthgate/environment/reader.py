@@ -11,8 +11,9 @@ import yaml
 
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.state import Floor
-from healthgate.claim.system import Date, Setting, StreamUrl, Url, convert, describe, settings_of
+from healthgate.claim.system import DIFFERENCES, Date, Setting, StreamUrl, Url, convert, describe, settings_of
 from healthgate.environment import maintenance
+from healthgate.environment.differences import Differences
 from healthgate.environment.maintenance import KnownIssue, Window
 from healthgate.environment.nodes import LARGEST, YAML_TAG, Nodes, in_words
 from healthgate.environment.profile import (
@@ -188,10 +189,14 @@ class _Reader(Nodes):
             return
         declared = settings_of(profile.declared[name])
         written: dict[str, Written] = {}
-        for key, (key_node, value_node) in self.members(node).items():
+        given = self.members(node)
+        profile.here[name] = Differences(self, self.catalogue, profile.declared[name]).read(given)
+        for key, (key_node, value_node) in given.items():
+            if key in DIFFERENCES:
+                continue
             if key not in declared:
                 seen = f"{name}.{printable(key, 60)}"
-                self.complain(key_node, f"{seen} is not a setting{hint(key, declared)}")
+                self.complain(key_node, f"{seen} is not a setting{hint(key, {*declared, *DIFFERENCES})}")
                 continue
             one = self._written(declared[key], f"{name}.{key}", value_node)
             if one is not None:

@@ -4,7 +4,7 @@ from typing import Any, get_args, get_origin
 
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.state import Floor
-from healthgate.claim.system import Date, Duration, System, Url, describe, settings_of
+from healthgate.claim.system import DIFFERENCES, Date, Duration, System, Url, describe, settings_of
 from healthgate.environment.maintenance import DAYS
 from healthgate.environment.profile import Samples
 from healthgate.environment.reader import ABSENT, TIERS
@@ -51,7 +51,12 @@ def schema(catalogue: Catalogue) -> dict[str, Any]:
             "known_issues": {"type": "array", "items": {"$ref": "#/$defs/known_issue"}},
             **{name: _system(system) for name, system in sorted(catalogue.systems.items())},
         },
-        "$defs": {"override": override, "window": _window(named), "known_issue": _known_issue(named)},
+        "$defs": {
+            "override": override,
+            "window": _window(named),
+            "known_issue": _known_issue(named),
+            **_differences(),
+        },
     }
 
 
@@ -116,9 +121,50 @@ def _system(system: type[System]) -> dict[str, Any]:
                 "type": "object",
                 "additionalProperties": False,
                 "required": [name for name, setting in settings.items() if setting.required],
-                "properties": {name: _setting(setting.kind) for name, setting in settings.items()},
+                "properties": {name: _setting(setting.kind) for name, setting in settings.items()}
+                | {name: {"$ref": f"#/$defs/{name}"} for name in DIFFERENCES},
             },
         ],
+    }
+
+
+def _differences() -> dict[str, Any]:
+    """Return the keys that say how a system differs here from its documents."""
+    path = {"type": "string", "pattern": "^/(?!/)"}
+    by_route: dict[str, Any] = {"type": "object", "minProperties": 1, "propertyNames": path}
+    names = {"type": "array", "minItems": 1, "items": {"type": "string"}}
+    place = {"oneOf": [{"type": "string"}, _scaled()]}
+    places = {"type": "object", "minProperties": 1, "additionalProperties": place}
+    absence = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["because"],
+        "anyOf": [{"required": ["checks"]}, {"required": ["members"]}, {"required": ["metrics"]}],
+        "properties": {
+            "because": {"type": "string", "minLength": 1},
+            "checks": names,
+            "metrics": names,
+            "members": by_route | {"additionalProperties": names},
+        },
+    }
+    texts: dict[str, tuple[str, dict[str, Any]]] = {
+        "routes": ("the path here by the path of the documents", by_route | {"additionalProperties": path}),
+        "deadlines": ("how long one path may take, by that of the documents", by_route),
+        "members": ("where a member stands here, by path and member of the documents",
+                    by_route | {"additionalProperties": places}),
+        "metrics": ("what a metric is called here", places),
+        "labels": ("what a label is called here", {"type": "object", "additionalProperties": {"type": "string"}}),
+        "absent": ("what this place does not have, and why", {"type": "array", "minItems": 1, "items": absence}),
+    }  # fmt: skip
+    return {name: {"description": words, **kind} for name, (words, kind) in texts.items()}
+
+
+def _scaled() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["path"],
+        "properties": {"path": {"type": "string"}, "times": {"type": "number"}},
     }
 
 

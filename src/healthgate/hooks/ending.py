@@ -207,7 +207,7 @@ class Ending:
             cost=terminal.cost(run.snapshot, run.replayed),
             results=self.option.results,
             compared=self.comparison.lines() if self.comparison else [],
-            notes=[*(self.history.notes if self.history else []), *run.forgotten(), *self.notes],
+            notes=[*(self.history.notes if self.history else []), *run.forgotten(), *run.needless(), *self.notes],
             exit_code=self.status,
         )
         terminal.summary(reporter, seen)

@@ -83,8 +83,14 @@ class Selection:
         return (environment, check) if check is not None else None
 
     def left_out_lines(self) -> list[str]:
-        """Return a line for everything an environment leaves out."""
-        return [f"not in {what} ({len(ids)} checks)" for what, ids in sorted(self.left_out.items())]
+        """Return a line for everything an environment leaves out, members that no check asks for included."""
+        lacking = {
+            f"{name}: {system} lacks {absence}": list[str]()
+            for name, profile in self.run.profiles.items()
+            for system, here in profile.here.items()
+            for absence in here.absent
+        }
+        return [f"not in {what} ({len(ids)} checks)" for what, ids in sorted((lacking | self.left_out).items())]
 
     def lost(self, verdicts: Collection[str]) -> list[str]:
         """Return the node ids of chosen checks that brought no verdict; `verdicts` are the node ids of those."""

@@ -35,6 +35,9 @@ def left_out(check: Check, systems: Mapping[str, System]) -> str | None:
     """Return what this environment leaves out that `check` needs (a system or a setting), or None."""
     if check.system not in systems:
         return check.system
+    absence = systems[check.system].here.lacks_check(check.id)
+    if absence is not None:
+        return f"{check.system} lacks {absence}"
     try:
         check.probes(systems)
     except Absent as absent:

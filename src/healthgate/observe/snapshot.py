@@ -5,6 +5,7 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from healthgate.claim.here import Here
 from healthgate.claim.observation import Observation
 from healthgate.claim.system import System
 from healthgate.claim.tally import Tally
@@ -41,7 +42,7 @@ class Snapshot:
     def remember_settings(self, environment: str, systems: dict[str, System]) -> None:
         """Keep the settings of an environment, secrets left out."""
         self.settings[environment] = {
-            name: {k: v for k, v in vars(system).items() if not isinstance(v, Secret)}
+            name: {k: v for k, v in vars(system).items() if not isinstance(v, Secret | Here)}
             for name, system in systems.items()
         }
 

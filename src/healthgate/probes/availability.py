@@ -46,7 +46,7 @@ def served(answer: Answer, *, behind: str | None = None) -> Facts:
     if answer.flaw:
         # the text is kept where it could be read and is no JSON; without it the bytes themselves are in doubt
         raise (Violated if "text" in answer.facts else NoData)(answer.flaw)
-    return Facts(answer.content)
+    return answer.json
 
 
 def serves(answer: Answer) -> Measured:

@@ -169,9 +169,9 @@ class Told(Source):
         """Return by how much this counter grew in a second of production, over a time."""
         return RateOver(self, over, explained_by)
 
-    def tally(self, observation: Observation) -> Tally:
+    def tally(self, observation: Observation, systems: Mapping[str, System]) -> Tally:
         """Return this counter as one look saw it; NoData where that cannot be told."""
-        body = Answer(observation).body()
+        body = Answer(observation, here=self.page.settings(systems).here, route=self.page.path).body()
         node = body.at(self.field.path)
         value = node.number()
         if value < 0:

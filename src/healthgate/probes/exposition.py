@@ -4,11 +4,14 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from healthgate.claim.facts import NoData
+from healthgate.claim.here import AS_DOCUMENTED, Here
 from healthgate.claim.observation import Observation, Request
-from healthgate.claim.source import Derived, Later, Measured, Probe, Scene, Source
+from healthgate.claim.shape import Expected
+from healthgate.claim.source import Absent, Derived, Later, Measured, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.claim.tally import Growth, Tally
 from healthgate.printable import printable
@@ -24,6 +27,7 @@ from healthgate.probes.exposition_format import (
     parse,
     unescaped,
 )
+from healthgate.probes.exposition_names import documented
 from healthgate.probes.http import Exchange, HttpRequest
 from healthgate.probes.http_answer import Answer, media_type
 from healthgate.secret import Redactor
@@ -92,9 +96,9 @@ class Series(Source):
         assert isinstance(self.page, Exposition)
         return self.page
 
-    def tally(self, observation: Observation) -> Tally:
+    def tally(self, observation: Observation, systems: Mapping[str, System]) -> Tally:
         """Return this counter, its series together, as one look saw it; NoData where that cannot be told."""
-        page = page_of(observation)
+        page = page_of(observation, self._exposition.settings(systems).here)
         several = page.counters(self.name, **self.labels)
         started = {page.started(sample) for sample in several}
         if len(started) > 1:
@@ -108,7 +112,11 @@ class Series(Source):
         return Tally(page.at, value, start, len(several), took, _told(page.date), page.clock)
 
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
-        return self.page.probes(systems)
+        found = self.page.probes(systems)
+        here = self._exposition.settings(systems).here
+        if (absence := here.lacks_metric(self.name)) is not None:
+            raise Absent(f"{self._exposition.system.name} lacks {absence}")
+        return found
 
     def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:
         return self.page.proofs(systems)
@@ -118,7 +126,9 @@ class Series(Source):
         return page.number(self.name, **self.labels)
 
     def where(self, systems: Mapping[str, System]) -> str:
-        return f"{self.page.where(systems)} · {Sample(self.name, self.labels, 0)}"
+        place = self._exposition.settings(systems).here.metrics.get(self.name)
+        here = f" (here {place})" if place is not None else ""
+        return f"{self.page.where(systems)} · {Sample(self.name, self.labels, 0)}{here}"
 
 
 class Total(Series):
@@ -140,7 +150,7 @@ class Grown(Series):
         return type(self)(self.page, self.name, self.labels | labels, self.explained_by)
 
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
-        return (*self.page.probes(systems), *self.again.probes(systems))
+        return (*super().probes(systems), *self.again.probes(systems))
 
     def value(self, scene: Scene) -> Any:
         before, after = self.page.value(scene), self.again.value(scene)
@@ -202,13 +212,27 @@ class Sound(Source):
 
 
 class Exposition(Exchange):
-    """A GET of a metrics page: asked once, parsed once, read by all checks. `url` names the setting of the address."""
+    """A GET of a metrics page: asked once, parsed once, read by all checks. `url` names the setting of the address.
+
+    `families` is what the documents say of its metrics, by name.
+    """
+
+    def __init__(
+        self,
+        system: type[System],
+        path: str,
+        *,
+        families: Mapping[str, Expected] = MappingProxyType({}),
+        **options: Any,
+    ) -> None:
+        super().__init__(system, path, **options)
+        self.families = families
 
     def requests(self, settings: Any) -> list[Request]:
         return [self.request(ExpositionRequest, settings)]
 
     def value(self, scene: Scene) -> Page:
-        return page_of(scene.observation(self.id))
+        return page_of(scene.observation(self.id), self.settings(scene.systems).here)
 
     def __getitem__(self, name: str) -> Series:
         return Series(self, name, {})
@@ -234,12 +258,12 @@ class Exposition(Exchange):
 
     @property
     def sound(self) -> Source:
-        """Whether the page can be read and has no defects: every family typed, no series twice, all numbers finite."""
+        """Whether the page can be read and has no defects: no series twice, all numbers finite."""
         return Sound(self)
 
 
-def page_of(observation: Observation) -> Page:
-    """Return the page an observation holds; NoData where it holds none that can be read whole."""
+def page_of(observation: Observation, here: Here = AS_DOCUMENTED) -> Page:
+    """Return the page an observation holds, with its names as documented; NoData where none can be read whole."""
     answer = Answer(observation)
     if answer.status != "answered":
         raise NoData(answer.error)
@@ -253,7 +277,7 @@ def page_of(observation: Observation) -> Page:
         raise NoData(content.refused)
     if content.flaw:
         raise Garbled(content.flaw)
-    return Page(content, answer.at, float(facts["clock"]), str(facts["date"]))
+    return Page(documented(content, here), answer.at, float(facts["clock"]), str(facts["date"]), here)
 
 
 class ExpositionRequest(HttpRequest):
@@ -265,6 +289,9 @@ class ExpositionRequest(HttpRequest):
         clock = time.monotonic()
         content_type = redactor.text(response.getheader("Content-Type") or "")
         encoding = redactor.text(response.getheader("Content-Encoding") or "identity")
+        declared = response.getheader("Content-Length") is not None or response.chunked
+        if declared and body and not body.endswith(b"\n"):
+            body += b"\n"  # it came whole: exporters leave the last line's end out, and a Prometheus adds it as well
         kept = kept_text(body, content_type, encoding, redactor)
         date = printable(redactor.text(response.getheader("Date") or ""), 60)
         return {"content_type": printable(content_type, 100), "clock": clock, "date": date, **kept}

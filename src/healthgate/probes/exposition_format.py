@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from healthgate.claim import tally
-from healthgate.claim.facts import NoData
+from healthgate.claim.facts import LeftOut, NoData
+from healthgate.claim.here import AS_DOCUMENTED, Here
 from healthgate.claim.labels import meant, optional, with_and_without
 from healthgate.claim.tally import KEPT_FOR, SKEW, Growth, Tally
 from healthgate.duration import spoken
@@ -93,7 +94,7 @@ class Sample:
         return printable(f"{self.name}{{{inside}}}" if inside else self.name, 120)
 
 
-@dataclass
+@dataclass(eq=False)
 class Parsed:
     """What a page holds: samples by name, what they are, and what is wrong with some of it or (`flaw`) with all.
 
@@ -253,8 +254,6 @@ def _dropped(lines: _Lines, found: Parsed) -> None:
 def _judged(found: Parsed) -> None:
     for name, several in found.samples.items():
         kind = found.kinds[name]
-        if kind in {"untyped", "unknown"}:
-            found.defects.append(f"{printable(name, 80)} has no TYPE")
         for sample in several:
             of_nothing = kind == "summary" and "quantile" in sample.labels  # no event yet: clients tell it as NaN
             if not finite(sample.value) and not of_nothing:
@@ -283,8 +282,11 @@ class Page:
     `date` is when the server says it answered, as it wrote it, and empty where it does not.
     """
 
-    def __init__(self, content: Parsed, at: float, clock: float = 0.0, date: str = "") -> None:
+    def __init__(
+        self, content: Parsed, at: float, clock: float = 0.0, date: str = "", here: Here = AS_DOCUMENTED
+    ) -> None:
         self.content = content
+        self.here = here
         self.at = at
         self.clock = clock
         self.date = date
@@ -296,7 +298,7 @@ class Page:
 
     @property
     def defects(self) -> list[str]:
-        """What is wrong with the page although it can be read: doubled, untyped, odd samples; 50 at most."""
+        """What is wrong with the page although it can be read: doubled and odd samples; 50 at most."""
         return self.content.defects
 
     def kind(self, name: str, /) -> str:
@@ -311,6 +313,8 @@ class Page:
     def series(self, name: str, /, **labels: str) -> list[Sample]:
         """Return the series of a name that have these labels, at least one, each a finite number of now."""
         several = self.content.samples.get(name, [])
+        if not several and (absence := self.here.lacks_metric(name)) is not None:
+            raise LeftOut(f"{name} is absent here ({absence.position})")
         if not several:
             raise NoData(f"{name} is missing")
         if name in self.content.doubled:
@@ -350,10 +354,13 @@ class Page:
         return sum(sample.value for sample in self.series(name, **labels))
 
     def counters(self, name: str, /, **labels: str) -> list[Sample]:
-        """Return the series of a counter that have these labels; NoData where it is none."""
+        """Return the series of a counter that have these labels; NoData where it is none.
+
+        What the page gives no type is what the check takes it for: exporters may leave the TYPE lines out.
+        """
         found = self.series(name, **labels)
-        if (kind := self.kind(name)) != "counter":
-            raise NoData(f"{name} is {'untyped' if kind == 'untyped' else f'a {kind}'}, not a counter")
+        if (kind := self.kind(name)) not in {"counter", "untyped"}:
+            raise NoData(f"{name} is a {kind}, not a counter")
         for sample in found:
             if sample.value < 0:
                 raise NoData(f"{sample} is {written(sample.value)}, which no counter can be")

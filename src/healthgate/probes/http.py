@@ -4,16 +4,17 @@ import functools
 import secrets
 import select
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter, methodcaller
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, Unpack
 
 from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
 from healthgate.claim.path import joined
-from healthgate.claim.source import Derived, Field, Later, Outcome, Probe, Scene, Source
+from healthgate.claim.shape import Shape
+from healthgate.claim.source import Derived, Field, Later, Member, Probe, Scene, Source
 from healthgate.claim.system import System, Url
 from healthgate.printable import printable
 from healthgate.probes.availability import serves, status_code
@@ -24,6 +25,9 @@ from healthgate.version import __version__
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
+
+Origin = Literal["documented", "chosen"]
+"""Whether a path stands in the documents of a system, or was chosen because they have none."""
 
 METHODS = frozenset({"GET", "HEAD"})
 """Requests that change nothing. There is no way to send any other."""
@@ -56,8 +60,13 @@ class Exchange(Probe):
     """A request over HTTP to a system whose settings have an address under `url`, whatever the answer is read as.
 
     `source` names the setting with the address of this machine that it is made from, as from outside. `trust` names
-    the one with the file of certificates that are trusted instead of the machine's, where the profile sets it.
+    the one with the file of certificates that are trusted instead of the machine's, where the profile sets it. `body`
+    is what the documents say of the members of the answer, `origin` whether they have the path at all: where a chosen
+    one is not answered, `healthgate fit` proposes to leave out what reads it.
     """
+
+    codes: Collection[int] = (200,)
+    """The status codes whose body is read."""
 
     def __init__(
         self,
@@ -71,11 +80,15 @@ class Exchange(Probe):
         url: str = "url",
         source: str | None = None,
         trust: str | None = None,
+        body: Shape | None = None,
+        origin: Origin = "documented",
     ) -> None:
         if method not in METHODS:
             raise ValueError(f"a check may not send {method}; only {' and '.join(sorted(METHODS))} change nothing")
         super().__init__(system, proven_by, alongside)
-        self.path = path
+        self.route = self.path = path
+        self.shape = body or {}
+        self.origin = origin
         self.credential = credential
         self.method = method
         self.url = url
@@ -101,15 +114,14 @@ class Exchange(Probe):
         address, deadline, most = getattr(settings, self.url), settings.deadline, settings.body_limit
         source = getattr(settings, self.source) if self.source else ""
         trust = getattr(settings, self.trust, None) if self.trust else None
-        return kind(
-            self.id, self.method, address, self.path, secret, deadline, most, source=source, trust=str(trust or "")
-        )
+        path, deadline = settings.here.path(self.path), settings.here.deadlines.get(self.path, deadline)
+        return kind(self.id, self.method, address, path, secret, deadline, most, source=source, trust=str(trust or ""))
 
     def where(self, systems: Mapping[str, System]) -> str:
         settings = self.settings(systems)
         who = f" as {self.credential.label}" if self.credential else ""
         whence = f" from {getattr(settings, self.source)}" if self.source else ""
-        return f"{self.method} {getattr(settings, self.url)}{self.path}{who}{whence}"
+        return f"{self.method} {getattr(settings, self.url)}{settings.here.path(self.path)}{who}{whence}"
 
     @functools.cached_property
     def again(self) -> Later:
@@ -119,16 +131,36 @@ class Exchange(Probe):
     @property
     def outcome(self) -> Source:
         """How the request ended, answered or not: an Answer in any case."""
-        return Outcome(self, self.id, self.answer)
+        return Answered(self, lambda answer: answer)
 
     @property
     def code(self) -> Source:
         """The status code that came, whatever it is; where nothing serves, any claim about it is violated."""
-        return Outcome(self, self.id, lambda seen: status_code(self.answer(seen)))
+        return Answered(self, status_code)
 
-    def answer(self, seen: Observation) -> Answer:
-        """Return what this request brought, answered or not."""
-        return Answer(seen)
+    def answer(self, scene: Scene) -> Answer:
+        """Return how the request ended, its body as documented."""
+        return Answer(scene.observation(self.id), self.codes, self.settings(scene.systems).here, self.path)
+
+    def member(self, path: str, systems: Mapping[str, System]) -> Member | None:  # noqa: ARG002
+        return Member(self, self.path, path)
+
+
+class Answered(Derived):
+    """How a request over HTTP ended, answered or not, in the form that `form` gives its Answer.
+
+    It does not require what the answer is proven by: it is what the proof reads.
+    """
+
+    def __init__(self, exchange: Exchange, form: Callable[[Answer], Any]) -> None:
+        super().__init__(form, (exchange,))
+        self.exchange = exchange
+
+    def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
+    def value(self, scene: Scene) -> Any:
+        return self.function(self.exchange.answer(scene))
 
 
 class HttpProbe(Exchange):
@@ -140,14 +172,11 @@ class HttpProbe(Exchange):
         if not self.codes or not self.codes <= set(range(200, 600)):
             raise ValueError(f"codes={codes!r} are no status codes of answers; write them as in codes=(200, 503)")
 
-    def answer(self, seen: Observation) -> Answer:
-        return Answer(seen, self.codes)
-
     def requests(self, settings: Any) -> list[Request]:
         return [self.request(HttpRequest, settings)]
 
     def value(self, scene: Scene) -> "Answer":
-        answer = self.answer(scene.observation(self.id))
+        answer = self.answer(scene)
         if answer.status != "answered":
             raise NoData(answer.error)
         return answer
@@ -155,7 +184,7 @@ class HttpProbe(Exchange):
     @property
     def serves(self) -> Source:
         """Whether JSON came with one of the codes; any other answer, or none where nothing serves, is a violation."""
-        return Outcome(self, self.id, lambda seen: serves(self.answer(seen)))
+        return Answered(self, serves)
 
     @functools.cached_property
     def text(self) -> Source:
@@ -189,6 +218,8 @@ class Options(TypedDict, total=False):
     source: str | None
     trust: str | None
     codes: Iterable[int]
+    body: Shape | None
+    origin: Origin
 
 
 def get(system: type[System], path: str, **options: Unpack[Options]) -> HttpProbe:

@@ -1,10 +1,12 @@
 """What an answer over HTTP holds: its code, its headers, its body as JSON or as text."""
 
+import functools
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from healthgate.claim.facts import Facts, NoData
+from healthgate.claim.here import AS_DOCUMENTED, Absence, Here
 from healthgate.claim.observation import Observation
 from healthgate.printable import printable
 from healthgate.secret import REDACTED, Redactor
@@ -23,10 +25,21 @@ HIDDEN = re.compile(r"cookie|auth|token|secret|key|session|password|signature")
 
 
 class Answer:
-    """What came back for one request. `codes` are those whose body is read."""
+    """What came back for one request; its body has its members where the documents of `route` have them.
 
-    def __init__(self, observation: Observation, codes: Collection[int] = (200,)) -> None:
+    `codes` are those whose body is read; `here` says where members stand in the environment that was asked.
+    """
+
+    def __init__(
+        self,
+        observation: Observation,
+        codes: Collection[int] = (200,),
+        here: Here = AS_DOCUMENTED,
+        route: str = "",
+    ) -> None:
         self.codes = codes
+        self.here = here
+        self.route = route
         self.status = observation.status
         self.error = observation.error or ""
         self.elapsed_ms = observation.elapsed_ms
@@ -72,10 +85,18 @@ class Answer:
         flaw = self.facts.get("flaw")
         return str(flaw) if flaw else None
 
-    @property
+    @functools.cached_property
     def content(self) -> Any:
         """The parsed JSON body, None where there is none."""
-        return self.facts.get("json")
+        return self.here.body(self.route, self.facts.get("json"))
+
+    @property
+    def json(self) -> Facts:
+        """The parsed JSON body, whatever the code was."""
+        return Facts(self.content, "", self._lacks if self.here.absent else None)
+
+    def _lacks(self, path: str) -> Absence | None:
+        return self.here.lacks(self.route, path)
 
     def body(self) -> Facts:
         """Return the JSON body of a 200; NoData says what came instead."""
@@ -85,7 +106,7 @@ class Answer:
             raise NoData(self.refusal)
         if self.flaw:
             raise NoData(self.flaw)
-        return Facts(self.content)
+        return self.json
 
     def text(self) -> str:
         """Return a body that is no JSON as text, without blanks around it; NoData says what came instead."""

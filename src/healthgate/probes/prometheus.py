@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from healthgate.claim.facts import Facts, NoData
 from healthgate.claim.observation import Observation, Request
-from healthgate.claim.source import Probe, Scene, Source
+from healthgate.claim.source import Absent, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.duration import seconds, spoken
 from healthgate.probes.exposition import Exposition, ExpositionRequest
@@ -23,6 +23,7 @@ from healthgate.probes.http import HttpRequest
 from healthgate.probes.prometheus_answers import (
     Alerts,
     Configuration,
+    Line,
     Matrix,
     Rules,
     Targets,
@@ -165,6 +166,48 @@ class Api(Probe):
         return data_of(self.observed(scene), self.server.explained_by)
 
 
+class Asked(Api):
+    """A question in PromQL, asked with the names of metrics and labels as they are here."""
+
+    def __init__(self, server: Prometheus, what: str, route: str, expression: str) -> None:
+        super().__init__(server, what, route)
+        self.expression = expression
+
+    def request(self, settings: Any) -> HttpRequest:
+        query = urlencode({"query": self.spelt(settings)})
+        return replace(super().request(settings), path=f"{self.path}?{query}")
+
+    def spelt(self, settings: Any) -> str:
+        """Return the expression as it is asked with these settings."""
+        return str(settings.here.spelt(self.expression))
+
+    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
+        here = self.settings(systems).here
+        for name in here.named_in(self.expression) if here.absent else ():
+            if (absence := here.lacks_metric(name)) is not None:
+                raise Absent(f"{self.system.name} lacks {absence}")
+        return super().probes(systems)
+
+    def lines(self, scene: Scene, *kinds: str) -> tuple[Line, ...]:
+        """Return the series of a result of one of these kinds, their names as documented."""
+        here = self.settings(scene.systems).here
+        scaled = [name for name in here.named_in(self.expression) if name in here.metrics]
+        for name in scaled:
+            if here.metrics[name].times != 1:
+                raise NoData(f"{name} is {here.metrics[name]} here, which no query can be asked for")
+        known = {spelt: name for name, spelt in here.labels.items()}
+        known |= {place.path: name for name, place in here.metrics.items()}
+        found = result_of(self.data(scene), self.expression, *kinds)
+        if not known:
+            return found
+        return tuple(replace(one, labels=_documented(one.labels, known)) for one in found)
+
+
+def _documented(labels: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+    named = {known.get(name, name): value for name, value in labels.items()}
+    return named | ({"__name__": known.get(named["__name__"], named["__name__"])} if "__name__" in named else {})
+
+
 class OwnPage(Exposition):
     """The metrics page of a Prometheus itself."""
 
@@ -183,8 +226,7 @@ class OwnPage(Exposition):
             raise type(nothing)(str(nothing), nothing.explained_by or self.server.explained_by) from None
 
 
-def _asking(expression: str) -> str:
-    return f"/api/v1/query?{urlencode({'query': expression})}"
+QUERY = "/api/v1/query"
 
 
 def _in_time_of(time_scale: float, expression: str) -> str:
@@ -194,18 +236,17 @@ def _in_time_of(time_scale: float, expression: str) -> str:
     return SELECTED.sub(lambda found: f"[{round(prometheus_seconds(found[1]) * 1000 / time_scale)}ms]", expression)
 
 
-class Query(Api):
+class Query(Asked):
     """An instant query: a Vector. `number`, `labelled` and `total` read one number of it."""
 
     def __init__(self, server: Prometheus, expression: str) -> None:
-        super().__init__(server, f"query {expression}", _asking(expression))
-        self.expression = expression
+        super().__init__(server, f"query {expression}", QUERY, expression)
 
-    def request(self, settings: Any) -> HttpRequest:
-        return replace(super().request(settings), path=_asking(_in_time_of(settings.time_scale, self.expression)))
+    def spelt(self, settings: Any) -> str:
+        return _in_time_of(settings.time_scale, super().spelt(settings))
 
     def value(self, scene: Scene) -> Vector:
-        return Vector(self.expression, result_of(self.data(scene), self.expression, "vector", "scalar"))
+        return Vector(self.expression, self.lines(scene, "vector", "scalar"))
 
     @property
     def number(self) -> "Number":
@@ -245,13 +286,12 @@ class Sum(Number):
         return self.query.value(scene).total(**self.labels)
 
 
-class Range(Api):
+class Range(Asked):
     """A query for a value at every step of a time until now: a Matrix."""
 
     def __init__(self, server: Prometheus, expression: str, back: float, step: float) -> None:
         words = f"query {expression} of the last {spoken(back)} every {spoken(step)}"
-        super().__init__(server, words, f"/api/v1/query_range?{urlencode({'query': expression})}")
-        self.expression = expression
+        super().__init__(server, words, "/api/v1/query_range", expression)
         self.back = back
         self.step = step
 
@@ -259,7 +299,7 @@ class Range(Api):
         return RangeRequest(**vars(super().request(settings)), back=self.back, step=self.step)
 
     def value(self, scene: Scene) -> Matrix:
-        return Matrix(self.expression, result_of(self.data(scene), self.expression, "matrix"))
+        return Matrix(self.expression, self.lines(scene, "matrix"))
 
 
 @dataclass(frozen=True)
@@ -275,16 +315,15 @@ class RangeRequest(HttpRequest):
         return f"{self.path}&{urlencode(span)}"
 
 
-class Raw(Api):
+class Raw(Asked):
     """A query for samples as they were scraped, with the times of the scrapes: a Matrix."""
 
     def __init__(self, server: Prometheus, selector: str, back: float) -> None:
-        self.expression = f"{selector}[{round(back * 1000)}ms]"
         words = f"samples {selector} of the last {spoken(back)}"
-        super().__init__(server, words, _asking(self.expression))
+        super().__init__(server, words, QUERY, f"{selector}[{round(back * 1000)}ms]")
 
     def value(self, scene: Scene) -> Matrix:
-        return Matrix(self.expression, result_of(self.data(scene), self.expression, "matrix"))
+        return Matrix(self.expression, self.lines(scene, "matrix"))
 
 
 class RulesProbe(Api):

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from healthgate.claim.catalogue import Catalogue
-from healthgate.claim.check import Check
+from healthgate.claim.check import Check, is_absent
 from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Repeated, attempt_mark, looks_at, sample_mark
 from healthgate.claim.source import Absent, Later, LookBack, Probe, Scene
@@ -29,6 +29,7 @@ from healthgate.memory.prometheus import EARLIER
 from healthgate.observe.observer import Observer, Task
 from healthgate.observe.plan import Plan, plan
 from healthgate.observe.snapshot import Snapshot
+from healthgate.run.needless import needless
 from healthgate.secret import Redactor, Secret
 
 Progress = Callable[[int, int], None]
@@ -108,7 +109,7 @@ class Run:
         """
         self.snapshot = self.replayed or self._shared(selected, progress)
         for name in selected:
-            self.judges[name] = self._judge(name, self.snapshot)
+            self.judges[name] = self.judge(name, self.snapshot)
 
     def verdict(self, environment: str, check_id: str) -> Verdict:
         """Return the verdict on a check in an environment."""
@@ -213,7 +214,7 @@ class Run:
                     several = found.setdefault(name, {}).setdefault(counter.key, [])
                     for look in [] if several else looks_at(seen, request):
                         with suppress(NoData):
-                            several.append(counter.tally(look))
+                            several.append(counter.tally(look, systems))
         return found
 
     def _looking_back(self, systems: Mapping[str, System]) -> Iterator[LookBack]:
@@ -231,7 +232,7 @@ class Run:
         self._recall(several, observer, snapshot)
         ends = looked + self.sample + IN_TIME
         for number in count(2):
-            judges = {name: self._judge(name, snapshot) for name, _ in several}
+            judges = {name: self.judge(name, snapshot) for name, _ in several}
             several = [pair for pair in several if _worth_waiting(judges[pair[0]], pair[1], ends - time.monotonic())]
             if not several:
                 return
@@ -244,7 +245,7 @@ class Run:
 
     def _recall(self, several: Iterable[tuple[str, Check]], observer: Observer, snapshot: Snapshot) -> None:
         """Ask for earlier looks at what has crossed a line that needs time, where a profile says who knows them."""
-        judges = {name: self._judge(name, snapshot) for name, _ in several if self._sampled(name)}
+        judges = {name: self.judge(name, snapshot) for name, _ in several if self._sampled(name)}
         crossed: dict[str, list[Check]] = {}
         for name, check in several:
             if name in judges and _crossed(judges[name], check):
@@ -287,6 +288,11 @@ class Run:
                 except NoData as nothing:
                     found.append(f"{name}: windows were judged without what Prometheus remembers: {nothing}")
         return found
+
+    def needless(self) -> list[str]:
+        """Return a line for each member and metric that a profile calls absent, and that this run saw."""
+        seen = self.snapshot.observations if self.snapshot else {}
+        return [line for name, one in self.profiles.items() for line in needless(one, seen.get(name, {}))]
 
     def _samples(self, several: Iterable[tuple[str, Check]], number: int) -> list[Task]:
         wanted: dict[tuple[str, Probe], None] = {}
@@ -339,7 +345,7 @@ class Run:
 
     def _repeated(self, environment: str, wanted: Plan, number: int, snapshot: Snapshot) -> list[Task]:
         systems = self.profiles[environment].systems
-        judge = self._judge(environment, snapshot)
+        judge = self.judge(environment, snapshot)
         apart = [c for c in wanted.checks.values() if c.attempts >= number and _disagreed(judge, c)]
         several = (probe for check in apart for probe in check.probes(systems))
         probes = dict.fromkeys(probe.again if isinstance(probe, LookBack) else probe for probe in several)
@@ -350,7 +356,10 @@ class Run:
             for request in probe.requests(systems[probe.system.name])
         ]
 
-    def _judge(self, environment: str, snapshot: Snapshot) -> Judge:
+    def judge(self, environment: str, snapshot: Snapshot | None = None) -> Judge:
+        """Return a judge of what an environment brought: of this run's own snapshot, if there is one, or of another."""
+        snapshot = snapshot or self.snapshot
+        assert snapshot is not None
         profile = self.profiles[environment]
         systems = self._systems(profile, snapshot)
         seen = snapshot.observations.get(environment, {})
@@ -366,7 +375,7 @@ class Run:
         return Judge(
             environment,
             profile.terms_of,
-            self.catalogue.checks,
+            {name: one for name, one in self.catalogue.checks.items() if not is_absent(name, systems)},
             scene,
             floor,
             self.runbooks,
@@ -382,7 +391,9 @@ class Run:
         seen = snapshot.settings.get(profile.name, {})
         return {
             name: profile.declared[name](
-                **{key: _UNUSED for key in settings if key not in seen.get(name, {})}, **seen.get(name, {})
+                **{key: _UNUSED for key in settings if key not in seen.get(name, {})},
+                **seen.get(name, {}),
+                here=profile.here_of(name),
             )
             for name, settings in profile.written.items()
         }

@@ -1,0 +1,42 @@
+"""Sources that ask nothing: what the profile says of an environment."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from healthgate.claim.source import Absent, Probe, Scene, Source
+from healthgate.claim.system import System
+
+
+class FromProfile(Source):
+    """A setting as a reading's other half: what the environment says should be there."""
+
+    def __init__(self, system: type[System], name: str) -> None:
+        self.system = system
+        self.name = name
+
+    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
+        if getattr(systems.get(self.system.name), self.name, None) is None:
+            raise Absent(f"{self.system.name}.{self.name}")
+        return ()
+
+    def value(self, scene: Scene) -> Any:
+        return getattr(scene.systems[self.system.name], self.name)
+
+    def where(self, systems: Mapping[str, System]) -> str:  # noqa: ARG002
+        return ""
+
+
+class TimeScale(Source):
+    """How many seconds of production pass in one second of this environment (1 where people trade)."""
+
+    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:  # noqa: ARG002
+        return ()
+
+    def value(self, scene: Scene) -> float:
+        return scene.time_scale
+
+    def where(self, systems: Mapping[str, System]) -> str:  # noqa: ARG002
+        return ""
+
+
+TIME_SCALE = TimeScale()

@@ -1,0 +1,143 @@
+"""One environment as it answered, held against what the documents say of each route and each metrics page."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from healthgate.claim.facts import Facts, LeftOut, NoData
+from healthgate.claim.here import Here, Place, matches
+from healthgate.claim.observation import Observation
+from healthgate.claim.path import EACH, pattern
+from healthgate.claim.shape import Expected, deviations
+from healthgate.claim.source import Probe
+from healthgate.claim.system import System
+from healthgate.fit.likeness import elsewhere, leaves, together
+from healthgate.printable import shown
+from healthgate.probes.exposition import Exposition, page_of
+from healthgate.probes.http import Exchange
+from healthgate.probes.http_answer import Answer
+
+
+@dataclass
+class Route:
+    """What one documented route has, and what it has not.
+
+    `moved` are members (or metrics) that stand elsewhere, `absent` those that no document prints and that are not here,
+    `missing` those that the documents print, `odd` what is of another type or range, in words; `unanswered` why there
+    is nothing to compare, and `needless` what the profile calls absent although it is here.
+    """
+
+    probe: Exchange
+    asked: str
+    unanswered: str = ""
+    moved: dict[str, Place] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)
+    needless: list[str] = field(default_factory=list)
+    fits: int = 0
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a metrics page, so that names are those of metrics."""
+        return isinstance(self.probe, Exposition)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether something is left that only people can decide."""
+        return bool(self.unanswered or self.missing or self.odd or self.needless)
+
+
+def compared(system: type[System], settings: System, seen: Mapping[str, Observation]) -> list[Route]:
+    """Return what each documented route of a system has, as far as it was asked."""
+    found: dict[tuple[str, str], Route] = {}
+    for probe in system.asked:
+        if not isinstance(probe, Exchange) or not (probe.shape or probe.families or probe.origin == "chosen"):
+            continue
+        (observation, *_) = [*_observations(probe, settings, seen), None]
+        if observation is not None and (probe.route, probe.url) not in found:
+            found[probe.route, probe.url] = _route(probe, settings, observation)
+    return list(found.values())
+
+
+def _observations(probe: Probe, settings: System, seen: Mapping[str, Observation]) -> Iterator[Observation]:
+    yield from (seen[name] for name in probe.ids(settings) if name in seen)
+
+
+def _route(probe: Exchange, settings: System, observation: Observation) -> Route:
+    here = settings.here
+    found = Route(probe, f"{probe.method} {here.path(probe.route)}")
+    answer = Answer(observation, here=here, route=probe.route)
+    if answer.status != "answered" or answer.code != 200:
+        found.unanswered = answer.error or f"it answered {answer.spoken_code}"
+    elif isinstance(probe, Exposition):
+        _metrics(found, observation, here)
+    elif answer.flaw and probe.shape:
+        found.unanswered = answer.flaw
+    elif probe.shape:
+        _members(found, answer, here)
+    return found
+
+
+def _members(found: Route, answer: Answer, here: Here) -> None:
+    shape, route = found.probe.shape, found.probe.route
+    raw = answer.facts.get("json")
+    there = dict(leaves(raw))
+    gone: dict[str, Expected] = {}
+    for path, expected in shape.items():
+        if not path:
+            continue
+        absent = here.lacks(route, path) is not None
+        if any(True for _ in matches(answer.content, pattern(path))):
+            found.needless += [path] if absent else []
+            found.fits += 1
+        elif not absent and not _stands_in_nothing(answer.content, path):
+            gone[path] = expected
+    held = {place.path for place in here.members.get(route, {}).values()}
+    several = elsewhere(gone, there, {*(path for path in shape if path not in gone), *held})
+    found.moved = together(several, [path for path in shape if path not in gone])
+    alone = [path for path in gone if path not in {one.documented for one in several}]
+    found.absent = [path for path in alone if gone[path].chosen]
+    found.missing = [path for path in alone if not gone[path].chosen]
+    found.odd = _odd(answer.json, {path: one for path, one in shape.items() if path not in gone})
+
+
+def _stands_in_nothing(content: Any, path: str) -> bool:
+    """Whether a member is of elements of which there are none: nothing can be said of it."""
+    steps = pattern(path)
+    if EACH not in steps:
+        return False
+    outer = steps[: len(steps) - steps[::-1].index(EACH) - 1]
+    return any(value in ([], {}) for _, value in matches(content, outer))
+
+
+def _odd(body: Facts, shape: Mapping[str, Expected]) -> list[str]:
+    try:
+        return deviations(body, shape)
+    except LeftOut:  # pragma: no cover (deviations passes over what is left out)
+        return []
+
+
+def _metrics(found: Route, observation: Observation, here: Here) -> None:
+    try:
+        page = page_of(observation, here)
+    except NoData as nothing:
+        found.unanswered = str(nothing)
+        return
+    families = found.probe.families
+    gone = {name: one for name, one in families.items() if name not in page.names and here.lacks_metric(name) is None}
+    found.needless = [name for name in families if name in page.names and here.lacks_metric(name) is not None]
+    found.fits = len(families) - len(gone)
+    raw = page_of(observation)
+    there = {name: several[0].value for name, several in raw.content.samples.items()}
+    held = {place.path for place in here.metrics.values()}
+    several = elsewhere(gone, there, {*(name for name in families if name not in gone), *held})
+    found.moved = {one.documented: one.place for one in several}
+    alone = [name for name in gone if name not in found.moved]
+    found.absent = [name for name in alone if gone[name].chosen]
+    found.missing = [name for name in alone if not gone[name].chosen]
+
+
+def in_words(expected: Expected, value: Any) -> str:
+    """Say what stands somewhere and what was expected there."""
+    return f"{shown(value)}, expected {expected.words}"
