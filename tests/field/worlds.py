@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ class World:
     target: Target
     roles: dict[str, set[str]] = field(default_factory=dict)
     bodies: dict[str, Any] = field(default_factory=dict)
+    documented: dict[str, str] = field(default_factory=dict)
     began: float = field(default_factory=time.time)
 
     @property
@@ -44,6 +45,15 @@ class World:
         self.roles[route] = set(roles)
         self.target.answers[route] = lambda handler, route=route: self._answer(handler, route)
         self.target.heads[route] = lambda handler, route=route: self._answer(handler, route)
+
+    def differ(self, rule: "Rule") -> None:
+        """Serve everything under the paths, and in the form, that a rule gives it."""
+        for route, body in list(self.bodies.items()):
+            self.target.answers.pop(route), self.target.heads.pop(route)
+            self.serve(
+                rule.route(route), lambda body=body: rule.body(body() if callable(body) else body), *self.roles[route]
+            )
+            self.documented[rule.route(route)] = route
 
     @contextmanager
     def changed(self, route: str, change: Callable[[Any], object]) -> Iterator[None]:
@@ -80,6 +90,38 @@ def _send(handler: Any, code: int, body: Any) -> None:
     handler.end_headers()
     if handler.command != "HEAD":
         handler.wfile.write(text.encode())
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a place differs from the documents: in its paths, in the names and figures of members, and on its pages."""
+
+    route: Callable[[str], str] = str
+    member: Callable[[str, Any], tuple[str, Any]] = lambda name, value: (name, value)
+    page: Callable[[str], str] = str
+    outer: str = ""
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+    def body(self, body: Any) -> Any:
+        """Return a body as this place has it."""
+        if isinstance(body, str):
+            return self.page(body)
+        return {self.outer: self._within(body)} if self.outer else self._within(body)
+
+    def _within(self, node: Any) -> Any:
+        if isinstance(node, list):
+            return [self._within(one) for one in node]
+        if not isinstance(node, dict):
+            return node
+        return dict(self.member(name, self._within(value)) for name, value in node.items())
+
+    def profile(self, of: World) -> dict[str, Any]:
+        """Return what people have to say of it, since nothing could guess it: the paths, and the labels."""
+        routes = {route: path for path, route in of.documented.items() if path != route}
+        return {**({"routes": routes} if routes else {}), **deepcopy(dict(self.said))}
+
+
+AS_PRINTED = Rule()
 
 
 @contextmanager

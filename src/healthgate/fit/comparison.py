@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from healthgate.claim.facts import Facts, LeftOut, NoData
+from healthgate.claim.facts import NoData
 from healthgate.claim.here import Here, Place, matches
 from healthgate.claim.observation import Observation
 from healthgate.claim.path import EACH, pattern
@@ -12,7 +12,6 @@ from healthgate.claim.shape import Expected, deviations
 from healthgate.claim.source import Probe
 from healthgate.claim.system import System
 from healthgate.fit.likeness import elsewhere, leaves, together
-from healthgate.printable import shown
 from healthgate.probes.exposition import Exposition, page_of
 from healthgate.probes.http import Exchange
 from healthgate.probes.http_answer import Answer
@@ -80,13 +79,11 @@ def _route(probe: Exchange, settings: System, observation: Observation) -> Route
 
 
 def _members(found: Route, answer: Answer, here: Here) -> None:
-    shape, route = found.probe.shape, found.probe.route
+    shape, route = innermost(found.probe.shape), found.probe.route
     raw = answer.facts.get("json")
     there = dict(leaves(raw))
     gone: dict[str, Expected] = {}
     for path, expected in shape.items():
-        if not path:
-            continue
         absent = here.lacks(route, path) is not None
         if any(True for _ in matches(answer.content, pattern(path))):
             found.needless += [path] if absent else []
@@ -97,9 +94,21 @@ def _members(found: Route, answer: Answer, here: Here) -> None:
     several = elsewhere(gone, there, {*(path for path in shape if path not in gone), *held})
     found.moved = together(several, [path for path in shape if path not in gone])
     alone = [path for path in gone if path not in {one.documented for one in several}]
+    places = {one.documented: one.place.path for one in several}
+    silent = [outer for outer in gone if outer not in places or there[places[outer]] in ([], {})]
+    alone = [path for path in alone if not any(path.startswith(f"{outer}.*") for outer in silent)]
     found.absent = [path for path in alone if gone[path].chosen]
     found.missing = [path for path in alone if not gone[path].chosen]
-    found.odd = _odd(answer.json, {path: one for path, one in shape.items() if path not in gone})
+    found.odd = deviations(answer.json, {path: one for path, one in shape.items() if path not in gone})
+
+
+def innermost(shape: Mapping[str, Expected]) -> dict[str, Expected]:
+    """Return the members of a shape that no named one stands in, lists included: where they are is to be known."""
+    return {
+        path: one
+        for path, one in shape.items()
+        if path and not any(o.startswith(f"{path}.") and not o.startswith(f"{path}.*") for o in shape)
+    }
 
 
 def _stands_in_nothing(content: Any, path: str) -> bool:
@@ -109,13 +118,6 @@ def _stands_in_nothing(content: Any, path: str) -> bool:
         return False
     outer = steps[: len(steps) - steps[::-1].index(EACH) - 1]
     return any(value in ([], {}) for _, value in matches(content, outer))
-
-
-def _odd(body: Facts, shape: Mapping[str, Expected]) -> list[str]:
-    try:
-        return deviations(body, shape)
-    except LeftOut:  # pragma: no cover (deviations passes over what is left out)
-        return []
 
 
 def _metrics(found: Route, observation: Observation, here: Here) -> None:
@@ -136,8 +138,3 @@ def _metrics(found: Route, observation: Observation, here: Here) -> None:
     alone = [name for name in gone if name not in found.moved]
     found.absent = [name for name in alone if gone[name].chosen]
     found.missing = [name for name in alone if not gone[name].chosen]
-
-
-def in_words(expected: Expected, value: Any) -> str:
-    """Say what stands somewhere and what was expected there."""
-    return f"{shown(value)}, expected {expected.words}"

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from healthgate.claim.here import Absence, Here, Place
-from healthgate.fit.comparison import Route
+from healthgate.fit.comparison import Route, innermost
 
 UNPRINTED = "no document prints it, and this place does not have it"
 UNANSWERED = "no document has this path, and this place does not answer it"
@@ -30,7 +30,7 @@ def proposed(here: Here, routes: Sequence[Route]) -> Here:
             members.setdefault(route.probe.route, {}).update(route.moved)
         if route.absent:
             names = absent_members.setdefault(route.probe.route, [])
-            names += [name for name in _outermost(route.absent, route.probe.shape) if name not in names]
+            names += [name for name in _outermost(route.absent, innermost(route.probe.shape)) if name not in names]
     if not absent_members and not absent_metrics and members == here.members and metrics == here.metrics:
         return here
     absent = list(here.absent)
@@ -89,11 +89,12 @@ def _absence(one: Absence) -> dict[str, Any]:
 def _outermost(names: Sequence[str], shape: Iterable[str]) -> list[str]:
     """Return names with objects in the place of their members, where every documented member of these is among them."""
     inside = {name: name.split(".") for name in names}
+    of = [path for path in shape if not any(path.startswith(f"{name}.*") for name in names)]
     found: list[str] = []
     for steps in inside.values():
         for number in range(1, len(steps) + 1):
             outer = ".".join(steps[:number])
-            below = [path for path in shape if path == outer or path.startswith(f"{outer}.")]
+            below = [path for path in of if path == outer or path.startswith(f"{outer}.")]
             if below and steps[number - 1] != "*" and all(path in inside for path in below):
                 found.append(outer)
                 break
