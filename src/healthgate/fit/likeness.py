@@ -14,6 +14,9 @@ from healthgate.claim.shape import Expected
 ALIKE = 0.62
 """How alike two names must be, from 0 to 1, to be called the same: found by trying documented names and rewordings."""
 
+SPELT_ALIKE = 0.8
+"""How alike two words must be, letter by letter, to be the same: connection and connections, not active and stale."""
+
 LAST = 0.65
 """What the last part of a path counts, against the rest of it."""
 
@@ -59,7 +62,7 @@ def alike(documented: str, other: str) -> tuple[float, float]:
     last, times = _alike(words(ours[-1]), words(theirs[-1]))
     if len(ours) == len(theirs) == 1:
         return last, times
-    rest = SequenceMatcher(None, words(".".join(ours[:-1])), words(".".join(theirs[:-1]))).ratio()
+    rest = _shared(words(".".join(ours[:-1])), words(".".join(theirs[:-1])))
     return LAST * last + (1 - LAST) * rest, times
 
 
@@ -68,9 +71,21 @@ def _alike(ours: list[str], theirs: list[str]) -> tuple[float, float]:
     if ours and theirs and ours[-1] != theirs[-1] and (ours[-1], theirs[-1]) in UNITS:
         times = UNITS[ours[-1], theirs[-1]]
         ours, theirs = ours[:-1], theirs[:-1]
-    by_word = SequenceMatcher(None, ours, theirs).ratio()
-    by_letter = SequenceMatcher(None, "".join(ours), "".join(theirs)).ratio()
-    return max(by_word, by_letter), times
+    return _shared(ours, theirs), times
+
+
+def _shared(ours: list[str], theirs: list[str]) -> float:
+    """Return the share of words that two names have in common, in whatever order, spelt a little otherwise or not."""
+    if not ours and not theirs:
+        return 1.0
+    left = list(theirs)
+    common = 0
+    for word in ours:
+        near = next((other for other in left if SequenceMatcher(None, word, other).ratio() >= SPELT_ALIKE), None)
+        if near is not None:
+            left.remove(near)
+            common += 1
+    return 2 * common / (len(ours) + len(theirs))
 
 
 def leaves(node: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
