@@ -98,7 +98,12 @@ class Ending:
         """Write, push and tell everything that is asked for; return the code, which is another where that failed."""
         snapshot, option, base = self.run.snapshot, self.option, self.config.invocation_params.dir
 
+        needless = self.run.needless()
+        self.notes += needless
+
         def code() -> int:
+            if needless and status == outcome.PASSED:
+                return int(pytest.ExitCode.USAGE_ERROR)
             return outcome.UNDELIVERED if self.undelivered and status == outcome.PASSED else status
 
         if option.snapshot_out and snapshot is not None:
@@ -207,7 +212,7 @@ class Ending:
             cost=terminal.cost(run.snapshot, run.replayed),
             results=self.option.results,
             compared=self.comparison.lines() if self.comparison else [],
-            notes=[*(self.history.notes if self.history else []), *run.forgotten(), *run.needless(), *self.notes],
+            notes=[*(self.history.notes if self.history else []), *run.forgotten(), *self.notes],
             exit_code=self.status,
         )
         terminal.summary(reporter, seen)

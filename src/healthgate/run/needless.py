@@ -1,4 +1,4 @@
-"""What a profile calls absent although it is there: it is judged all the same, and the line can go."""
+"""What a profile calls absent although it is there: the line hides what reads it, and has to go."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -42,4 +42,4 @@ def _there(probe: Probe, here: Here, observation: Observation) -> Iterator[str]:
             if any(True for _ in matches(body, pattern(path)))
         )
     for position, what in several:
-        yield f"{position}: {what} is called absent and is here, so it is judged; take that line out"
+        yield f"{position}: {what} is called absent, and it came; take it out, so that what reads it is judged"
