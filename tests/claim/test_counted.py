@@ -14,7 +14,7 @@ from healthgate.claim.observation import AGAIN, Observation
 from healthgate.claim.source import Scene
 from healthgate.claim.state import State
 from healthgate.claim.tally import Tally, chosen, grown
-from healthgate.memory import history as histories
+from healthgate.memory import counters
 from healthgate.memory.history import History
 from healthgate.readings import Growth
 from tests.memory.test_history import VERDICT
@@ -272,7 +272,7 @@ def test_looks_from_before_the_clock_was_set_are_left_out(tmp_path: Path) -> Non
 def test_of_very_many_looks_some_are_told_and_none_of_the_growth_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(histories, "MOST_TALLIES", 10)
+    monkeypatch.setattr(counters, "MOST_TALLIES", 10)
     keep(tmp_path / "h.db", *looks(*((NOW - 960 + n, n) for n in range(950))))
     found = kept(tmp_path / "h.db")
     assert len(found) <= 11

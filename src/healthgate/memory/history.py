@@ -11,14 +11,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
 from healthgate.claim.state import State
-from healthgate.claim.tally import JUMP, Tally
+from healthgate.claim.tally import Tally
 from healthgate.judge.past import Look, Past
 from healthgate.judge.verdict import Verdict
+from healthgate.memory import counters
 
 SCHEMA = 1
 
@@ -68,24 +68,6 @@ TABLES = (
     """,
 )
 
-COUNTERS = (
-    """
-    CREATE TABLE IF NOT EXISTS counter (
-        number INTEGER PRIMARY KEY, environment TEXT NOT NULL, name TEXT NOT NULL,
-        seen REAL NOT NULL, looks INTEGER NOT NULL,
-        UNIQUE (environment, name)
-    )
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS tally (
-        counter INTEGER NOT NULL, at REAL NOT NULL, value REAL NOT NULL, started REAL, series INTEGER NOT NULL,
-        took REAL NOT NULL, told REAL, machine INTEGER NOT NULL, booted REAL,
-        PRIMARY KEY (counter, at)
-    ) WITHOUT ROWID
-    """,
-)
-"""Made where they are missing: files of the same schema that are older have none."""
-
 
 @dataclass(frozen=True)
 class _Kept:
@@ -120,12 +102,6 @@ KEPT_IN = (
     ),
 )
 """Checks with their looks, and counters with theirs."""
-
-MOST_TALLIES = 200
-"""Looks at a counter that one run is told of: of more, some between the oldest and the newest are left out."""
-
-DRIFT = 0.001
-"""Seconds a second by which the clocks of a machine may drift apart while one of them is being corrected."""
 
 
 class HistoryError(Exception):
@@ -211,60 +187,40 @@ class History:
     def tallies(self, environment: str, back: Mapping[str, float]) -> Mapping[str, Sequence[Tally]]:
         """Return the looks at counters, by what names them, as many seconds back as `back` says, the oldest first.
 
-        Looks of this machine from before its clock was set are left out: their moments are of another clock. What
-        cannot be read is not there: whoever writes next will tell why.
+        What cannot be read is not there: whoever writes next will tell why.
         """
-        wanted: dict[float, set[str]] = {}
-        for name, since in back.items():
-            wanted.setdefault(since, set()).add(name)
-        found: dict[str, list[Tally]] = {}
-        with suppress(sqlite3.Error):
-            for since, names in wanted.items():
-                self._tell(found, environment, names, since)
-        return {name: _thinned(several) for name, several in found.items()}
-
-    def _tell(self, found: dict[str, list[Tally]], environment: str, names: set[str], back: float) -> None:
-        now = time.time()
-        booted, machine = now - time.monotonic(), _machine()
-        rows = self.connection.execute(
-            "SELECT name, at, value, started, series, took, told, machine, booted FROM counter JOIN tally "
-            "ON counter = number AND at BETWEEN ? AND ? WHERE environment = ? ORDER BY number, at",
-            (now - back, now, environment),
-        )
-        for name, at, value, started, series, took, told, where, began in rows:
-            same_clock = began is None or where != machine or abs(began - booted) <= JUMP + DRIFT * (now - at)
-            if name in names and same_clock:
-                found.setdefault(name, []).append(Tally(at, value, started, series, took, told))
+        return counters.earlier(self.connection, environment, back)
 
     def record(
         self,
         verdicts: Iterable[Verdict],
         at: float,
-        counters: Mapping[str, Mapping[str, Sequence[Tally]]] = MappingProxyType({}),
+        counted: Mapping[str, Mapping[str, Sequence[Tally]]] = MappingProxyType({}),
     ) -> None:
         """Keep what a run found; `at` stands in for the time of a verdict without one. HistoryError if it cannot.
 
-        `counters` has the looks at counters, by environment and what names them.
+        `counted` has the looks at counters, by environment and what names them.
         """
         told = list(verdicts)
         try:
-            self._record_all(told, at, counters)
+            self._record_all(told, at, counted)
         except HistoryError as error:
             if not isinstance(error.__context__, sqlite3.DatabaseError):
                 raise
             self.connection = self._begun_anew(error.__context__)
-            self._record_all(told, at, counters)
+            self._record_all(told, at, counted)
 
     def _record_all(
-        self, verdicts: list[Verdict], at: float, counters: Mapping[str, Mapping[str, Sequence[Tally]]]
+        self, verdicts: list[Verdict], at: float, counted: Mapping[str, Mapping[str, Sequence[Tally]]]
     ) -> None:
         with self.writing() as connection:
             for verdict in verdicts:
                 self._record(connection, verdict, verdict.observed_at or at)
-            for environment, several in counters.items():
+            for environment, several in counted.items():
                 for name, looks in several.items():
-                    if looks:
-                        self._count(connection, environment, name, looks)
+                    number, kept = counters.keep(connection, environment, name, looks) if looks else (0, 0)
+                    if kept > KEPT + SPARE:
+                        self._keep_newest(connection, KEPT_IN[1], number, KEPT)
             for of in KEPT_IN:
                 for (number,) in connection.execute(of.old, (time.time() - FORGOTTEN,)).fetchall():
                     connection.execute(of.empty, (number,))
@@ -294,28 +250,6 @@ class History:
         )
         if looks > KEPT + SPARE:
             self._keep_newest(connection, KEPT_IN[0], number, KEPT)
-
-    def _count(self, connection: sqlite3.Connection, environment: str, name: str, looks: Sequence[Tally]) -> None:
-        number, kept = connection.execute(
-            """
-            INSERT INTO counter (environment, name, seen, looks) VALUES (?, ?, ?, ?)
-            ON CONFLICT (environment, name) DO UPDATE SET
-                seen = max(seen, excluded.seen), looks = looks + excluded.looks
-            RETURNING number, looks
-            """,
-            (environment, name, max(one.at for one in looks), len(looks)),
-        ).fetchone()
-        machine = _machine()
-        connection.executemany(
-            "INSERT OR REPLACE INTO tally VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (number, t.at, t.value, t.started, t.series, t.took, t.told, machine,
-                 None if t.clock is None else t.at - t.clock)
-                for t in looks
-            ],
-        )  # fmt: skip
-        if kept > KEPT + SPARE:
-            self._keep_newest(connection, KEPT_IN[1], number, KEPT)
 
     def _keep_newest(self, connection: sqlite3.Connection, of: _Kept, number: int, most: int) -> None:
         connection.execute(of.thin, (number, most))
@@ -348,7 +282,7 @@ class History:
                 if self._version(connection) == 0:
                     if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
                         raise HistoryError(f"{self.path} is a database of something else; name another file")
-                    for statement in (*TABLES, *COUNTERS, f"PRAGMA user_version = {SCHEMA}"):
+                    for statement in (*TABLES, *counters.TABLES, f"PRAGMA user_version = {SCHEMA}"):
                         connection.execute(statement)
                 connection.execute("COMMIT")
             with suppress(sqlite3.OperationalError):  # another run is switching it on, or it is on
@@ -357,7 +291,7 @@ class History:
             connection.execute(f"PRAGMA journal_size_limit = {LARGEST_JOURNAL}")
             if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'tally'").fetchone() == (0,):
                 connection.execute("BEGIN IMMEDIATE")
-                for statement in COUNTERS:
+                for statement in counters.TABLES:
                     connection.execute(statement)
                 connection.execute("COMMIT")
             connection.execute("SELECT number, looks FROM series LIMIT 1").fetchone()
@@ -400,12 +334,6 @@ class History:
         self.notes.append(f"history: {self.path} was no history ({why}); it is now {aside.name}, and a new one begins")
 
 
-def _thinned(looks: list[Tally]) -> list[Tally]:
-    """Return no more looks than a run is told of: the oldest, the newest, and some between them."""
-    step = -(-len(looks) // MOST_TALLIES)
-    return [looks[0], *looks[:0:-step][::-1]]
-
-
 def _bytes(connection: sqlite3.Connection) -> int:
     return _pragma(connection, "page_size") * _pragma(connection, "page_count")
 
@@ -416,15 +344,6 @@ def _bytes_used(connection: sqlite3.Connection) -> int:
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-@lru_cache(maxsize=1)
-def _machine() -> int:
-    """Return a number for this machine since it was started, whose clocks go together; 0 where it has none."""
-    try:
-        return int(Path("/proc/sys/kernel/random/boot_id").read_text().replace("-", "")[:12], 16)
-    except (OSError, ValueError):
-        return 0
 
 
 def _is_no_history(error: sqlite3.DatabaseError) -> bool:
