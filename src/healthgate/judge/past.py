@@ -18,6 +18,15 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Course:
+    """Many looks at one check, the oldest first, as three columns of the same length: what `Look` says of one."""
+
+    at: Sequence[float]
+    states: Sequence[State]
+    values: Sequence[float | None]
+
+
+@dataclass(frozen=True)
 class Past:
     """What was known of one check in one environment before this run; `looks` has the oldest first."""
 

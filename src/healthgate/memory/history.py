@@ -8,7 +8,7 @@ one is begun, and both are said.
 import math
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +18,15 @@ from healthgate.claim.state import State
 from healthgate.claim.tally import Tally
 from healthgate.judge.past import Look, Past
 from healthgate.judge.verdict import Verdict
-from healthgate.memory import counters
+from healthgate.memory import counters, packs
 
 SCHEMA = 1
 
 KEPT = 2000
-"""Looks at one check in one environment that are kept, the newest."""
+"""Looks at one check or counter in one environment that are kept as they came, the newest."""
 
 SPARE = 200
-"""Looks above those that may gather before the oldest are taken out."""
+"""Looks above those that gather before the oldest are packed: one check's in this run, another's in the next."""
 
 LARGEST = 100_000_000
 """Bytes the file may have. Where what is kept would come near, all that has most is kept for a shorter time."""
@@ -46,11 +46,6 @@ WAIT = 10.0
 SHOWN = 30
 """Looks that are drawn or listed."""
 
-STATES = tuple(State)
-"""States by the number they are kept as: only ever appended to."""
-
-BY_NUMBER: Mapping[object, State] = dict(enumerate(STATES))
-
 TABLES = (
     """
     CREATE TABLE series (
@@ -67,6 +62,19 @@ TABLES = (
     ) WITHOUT ROWID
     """,
 )
+"""What every history has."""
+
+LATER = (*counters.TABLES, *packs.TABLES)
+"""Made by whoever writes where they are missing: files of the same schema that are older have none."""
+
+COLUMNS = {
+    "series": "number, looks",
+    "look": "series, value",
+    "counter": "number, looks",
+    "tally": "counter, booted",
+    "pack": "series, content",
+}
+"""Columns by which a table is known to be ours; those of `TABLES` must be there."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +120,13 @@ class History:
     """The file at `path`. `notes` are lines about what had to be mended when it was opened.
 
     `connection` is open to whoever keeps something of their own in the file, in tables of their own, within
-    `writing`.
+    `writing`. `clock` says what time it is, in seconds since 1970.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         """Open or create the file; HistoryError where neither is possible."""
         self.path = path
+        self.clock = clock
         self.notes: list[str] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,7 +177,7 @@ class History:
             return self._past(named, shown, back)
 
     def _past(self, environments: list[str], shown: int, back: Mapping[str, float]) -> Mapping[tuple[str, str], Past]:
-        now = time.time()
+        now = self.clock()
         found: dict[tuple[str, str], Past] = {}
         for environment in environments:
             rows = self.connection.execute(
@@ -180,8 +189,8 @@ class History:
                     "max(?, (SELECT count(*) FROM look WHERE series = ? AND at >= ?))",
                     (number, shown, number, now - back[check] if check in back else math.inf),
                 ).fetchall()
-                told = tuple([Look(at, _state(kept), value) for at, kept, value in reversed(looks)])
-                found[environment, check] = Past(told, _state(state), since)
+                told = tuple([Look(at, packs.state_of(kept), value) for at, kept, value in reversed(looks)])
+                found[environment, check] = Past(told, packs.state_of(state), since)
         return MappingProxyType(found)
 
     def tallies(self, environment: str, back: Mapping[str, float]) -> Mapping[str, Sequence[Tally]]:
@@ -214,6 +223,8 @@ class History:
         self, verdicts: list[Verdict], at: float, counted: Mapping[str, Mapping[str, Sequence[Tally]]]
     ) -> None:
         with self.writing() as connection:
+            for statement in LATER:
+                connection.execute(statement)
             for verdict in verdicts:
                 self._record(connection, verdict, verdict.observed_at or at)
             for environment, several in counted.items():
@@ -222,14 +233,14 @@ class History:
                     if kept > KEPT + SPARE:
                         self._keep_newest(connection, KEPT_IN[1], number, KEPT)
             for of in KEPT_IN:
-                for (number,) in connection.execute(of.old, (time.time() - FORGOTTEN,)).fetchall():
+                for (number,) in connection.execute(of.old, (self.clock() - FORGOTTEN,)).fetchall():
                     connection.execute(of.empty, (number,))
                     connection.execute(of.forget, (number,))
             self._confine(connection)
         self._shrink()
 
     def _record(self, connection: sqlite3.Connection, verdict: Verdict, at: float) -> None:
-        state = STATES.index(verdict.state)
+        state = packs.STATES.index(verdict.state)
         earlier = [(when, State.PENDING, value) for when, value in verdict.samples]
         looked = [*earlier, (at, verdict.state, verdict.value)]
         number, looks = connection.execute(
@@ -246,18 +257,23 @@ class History:
         ).fetchone()
         connection.executemany(
             "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?)",
-            [(number, when, STATES.index(kept), _plain(value)) for when, kept, value in looked],
+            [(number, when, packs.STATES.index(kept), _plain(value)) for when, kept, value in looked],
         )
-        if looks > KEPT + SPARE:
-            self._keep_newest(connection, KEPT_IN[0], number, KEPT)
+        if looks > KEPT + SPARE + number % SPARE:
+            packs.pack(connection, number, (looks - KEPT) // SPARE * SPARE, self.clock())
+            connection.execute(
+                "UPDATE series SET looks = (SELECT count(*) FROM look WHERE series = ?1) WHERE number = ?1", (number,)
+            )
 
     def _keep_newest(self, connection: sqlite3.Connection, of: _Kept, number: int, most: int) -> None:
         connection.execute(of.thin, (number, most))
         connection.execute(of.count, (number, most))
 
     def _confine(self, connection: sqlite3.Connection) -> None:
-        """Keep less of all that has most, until the file will stay below its bound."""
+        """Keep less until the file will stay below its bound: what is packed goes first, then of all that has most."""
         while _bytes_used(connection) > FULL * LARGEST:
+            if packs.drop_oldest(connection):
+                continue
             counts = [(looks, of, number) for of in KEPT_IN for looks, number in connection.execute(of.counts)]
             most = max((looks for looks, _, _ in counts), default=0) * 3 // 4
             if most < 1:
@@ -282,22 +298,17 @@ class History:
                 if self._version(connection) == 0:
                     if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
                         raise HistoryError(f"{self.path} is a database of something else; name another file")
-                    for statement in (*TABLES, *counters.TABLES, f"PRAGMA user_version = {SCHEMA}"):
+                    for statement in (*TABLES, *LATER, f"PRAGMA user_version = {SCHEMA}"):
                         connection.execute(statement)
                 connection.execute("COMMIT")
             with suppress(sqlite3.OperationalError):  # another run is switching it on, or it is on
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA journal_size_limit = {LARGEST_JOURNAL}")
-            if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'tally'").fetchone() == (0,):
-                connection.execute("BEGIN IMMEDIATE")
-                for statement in counters.TABLES:
-                    connection.execute(statement)
-                connection.execute("COMMIT")
-            connection.execute("SELECT number, looks FROM series LIMIT 1").fetchone()
-            connection.execute("SELECT series, value FROM look LIMIT 1").fetchone()
-            connection.execute("SELECT number, looks FROM counter LIMIT 1").fetchone()
-            connection.execute("SELECT counter, booted FROM tally LIMIT 1").fetchone()
+            there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            for table, columns in COLUMNS.items():
+                if table in there or table in {"series", "look"}:
+                    connection.execute(f"SELECT {columns} FROM {table} LIMIT 1").fetchone()  # noqa: S608
         except BaseException:
             connection.close()
             raise
@@ -349,13 +360,6 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 def _is_no_history(error: sqlite3.DatabaseError) -> bool:
     words = str(error)
     return any(told in words for told in ("not a database", "malformed", "no such table", "no such column", "corrupt"))
-
-
-def _state(number: object) -> State:
-    try:
-        return BY_NUMBER[number]
-    except (KeyError, TypeError):
-        raise sqlite3.DatabaseError("malformed: a state that there is not") from None
 
 
 def _plain(value: object) -> float | None:
