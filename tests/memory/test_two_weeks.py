@@ -194,6 +194,19 @@ def test_a_damaged_pack_is_said_by_who_reads_it(tmp_path: Path) -> None:
         kept(path)
 
 
+@pytest.mark.usefixtures("few")
+def test_a_damaged_pack_costs_a_run_the_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    run(path, 0, 100)
+    with sqlite3.connect(path) as opened:
+        opened.execute("UPDATE pack SET content = x'00ff' WHERE number = 1")
+    history = History(path, clock=lambda: END + DAY)
+    history.record([VERDICT], END + DAY)
+    history.close()
+    assert len(history.notes) == len(list(tmp_path.glob("h.db.corrupt-*"))) == 1
+    assert [at for at, _, _ in kept(path)] == [END + DAY]
+
+
 def test_what_is_no_history_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database " * 500)
     (tmp_path / "empty").write_bytes(b"")

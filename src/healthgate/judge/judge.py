@@ -6,11 +6,12 @@ from functools import partial
 
 from healthgate.claim.check import Check, Terms
 from healthgate.claim.facts import Facts, NoData, Violated
-from healthgate.claim.limit import Tier
+from healthgate.claim.limit import Limit, Tier
 from healthgate.claim.observation import AGAIN, Observation, attempt_mark, sample_mark
 from healthgate.claim.source import Absent, Later, LookBack, Measured, Scene
 from healthgate.claim.state import WORST_FIRST, Floor, State
 from healthgate.claim.window import Sample, interval, lacking
+from healthgate.judge.growth import ahead
 from healthgate.judge.past import Past
 from healthgate.judge.verdict import Verdict
 from healthgate.nearest import hint
@@ -286,7 +287,16 @@ class Judge:
             reason = seen if state is State.OK else f"{seen}; {contradiction or f'it should stay {limit}'}"
         if state is State.PENDING:
             reason += " (not yet for long enough to tell)"
-        return said(state, value, reason)
+        outlook = self._outlook(check, limit, value, at)
+        return replace(said(state, value, f"{reason}; {outlook}" if outlook else reason), outlook=outlook)
+
+    def _outlook(self, check: Check, limit: Limit, value: object, at: float | None) -> str | None:
+        """Say which line the value will cross at the rate of the last days, where earlier runs tell of that."""
+        growth = (self.past or {}).get((self.environment, check.id), Past()).growth
+        if growth is None or at is None or isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        found = ahead(growth, limit, value, at)
+        return found.words(limit) if found else None
 
     def _say(
         self,

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from healthgate.claim.state import State
 from healthgate.claim.tally import Tally
+from healthgate.judge.growth import Growth
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,15 @@ class Course:
 
 @dataclass(frozen=True)
 class Past:
-    """What was known of one check in one environment before this run; `looks` has the oldest first."""
+    """What was known of one check in one environment before this run; `looks` has the oldest first.
+
+    `growth` is where its values were going, day by day; None where that cannot be told.
+    """
 
     looks: tuple[Look, ...] = ()
     state: State | None = None
     since: float | None = None
+    growth: Growth | None = None
 
     def since_when(self, state: State, at: float) -> float:
         """Return since when the check is in `state`, which it was seen in at `at`."""

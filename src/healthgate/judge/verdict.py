@@ -21,6 +21,7 @@ class Verdict:
     check was first seen in this state without another in between, in seconds since 1970; None where no history is
     kept. `maintenance` says which window the check is in (until when, and why), `issue` which known issue it has.
     `echoes` are the checks a roll-up merely sums up: they fail as badly, and say what is wrong.
+    `outlook` is which line will be crossed when, at the rate of the last days; None where that is not known.
     `samples` are the readings this run took before the last one, where it watched a window: when, and what.
     """
 
@@ -51,6 +52,7 @@ class Verdict:
     nodeid: str = ""
     roots: tuple[tuple[str, State], ...] = field(default=())
     echoes: tuple[str, ...] = ()
+    outlook: str | None = None
     samples: tuple[tuple[float, float | int | str | bool], ...] = field(default=())
 
     @property

@@ -16,9 +16,10 @@ from types import MappingProxyType
 
 from healthgate.claim.state import State
 from healthgate.claim.tally import Tally
+from healthgate.judge.growth import Growth
 from healthgate.judge.past import Look, Past
 from healthgate.judge.verdict import Verdict
-from healthgate.memory import counters, packs
+from healthgate.memory import counters, days, packs
 
 SCHEMA = 1
 
@@ -64,7 +65,7 @@ TABLES = (
 )
 """What every history has."""
 
-LATER = (*counters.TABLES, *packs.TABLES)
+LATER = (*counters.TABLES, *packs.TABLES, *days.TABLES)
 """Made by whoever writes where they are missing: files of the same schema that are older have none."""
 
 COLUMNS = {
@@ -73,6 +74,8 @@ COLUMNS = {
     "counter": "number, looks",
     "tally": "counter, booted",
     "pack": "series, content",
+    "day": "series, most",
+    "growth": "series, high_a_day",
 }
 """Columns by which a table is known to be ours; those of `TABLES` must be there."""
 
@@ -180,6 +183,7 @@ class History:
         now = self.clock()
         found: dict[tuple[str, str], Past] = {}
         for environment in environments:
+            going = self._growths(environment)
             rows = self.connection.execute(
                 'SELECT number, "check", state, since FROM series WHERE environment = ?', (environment,)
             ).fetchall()
@@ -190,8 +194,14 @@ class History:
                     (number, shown, number, now - back[check] if check in back else math.inf),
                 ).fetchall()
                 told = tuple([Look(at, packs.state_of(kept), value) for at, kept, value in reversed(looks)])
-                found[environment, check] = Past(told, packs.state_of(state), since)
+                found[environment, check] = Past(told, packs.state_of(state), since, going.get(check))
         return MappingProxyType(found)
+
+    def _growths(self, environment: str) -> Mapping[str, Growth]:
+        try:
+            return days.growths(self.connection, environment)
+        except sqlite3.OperationalError:  # a file of an earlier version: this run makes the tables when it writes
+            return {}
 
     def tallies(self, environment: str, back: Mapping[str, float]) -> Mapping[str, Sequence[Tally]]:
         """Return the looks at counters, by what names them, as many seconds back as `back` says, the oldest first.
@@ -236,6 +246,7 @@ class History:
                 for (number,) in connection.execute(of.old, (self.clock() - FORGOTTEN,)).fetchall():
                     connection.execute(of.empty, (number,))
                     connection.execute(of.forget, (number,))
+            days.close(connection, self.clock())
             self._confine(connection)
         self._shrink()
 

@@ -98,6 +98,7 @@ def _check(verdict: Verdict, nodeid: str) -> dict[str, Any]:
         "override": verdict.override,
         "reason": verdict.reason,
         "since": moment(verdict.since),
+        "outlook": verdict.outlook,
         "maintenance": verdict.maintenance,
         "issue": verdict.issue,
         "echoes": list(verdict.echoes),
