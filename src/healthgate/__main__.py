@@ -82,6 +82,7 @@ USAGE = """usage: healthgate run --env NAME [pytest options]
        healthgate new NAME [URL]
        healthgate fit --env NAME
        healthgate report [RESULTS] [--single-file] [--gate]
+       healthgate baseline --env NAME --history FILE [--since 14d] [--json | --propose]
        healthgate render [--check]
        healthgate schema
 
@@ -90,6 +91,7 @@ Runs the health checks against an environment. `healthgate run --help` lists all
 `new` makes a project of your own in a new folder: one system, one profile, three checks of URL, a workflow.
 `fit` reads an environment once, says how it differs from what the documents have, and prints the lines that say so in
 its profile. `report` renders the Allure results of a run (`--alluredir RESULTS`) to a page that people read.
+`baseline` says from the history of runs what is normal: usual values, which lines would have been crossed, what grows.
 `render` writes alert rules, their tests, a dashboard and the list of all checks from the checks in this folder;
 with --check it says which of them are outdated. `schema` prints the JSON Schema of environment profiles, which
 editors use."""
@@ -116,6 +118,10 @@ def main() -> None:
         from healthgate.page import command as report  # noqa: PLC0415
 
         sys.exit(report.main(sys.argv[2:]))
+    if sys.argv[1:2] == ["baseline"]:
+        from healthgate.baseline import command as baseline  # noqa: PLC0415
+
+        sys.exit(baseline.main(sys.argv[2:]))
     if sys.argv[1:2] != ["run"]:
         print(USAGE, file=sys.stdout if sys.argv[1:] in (["-h"], ["--help"]) else sys.stderr)
         sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 4)

@@ -58,7 +58,7 @@ LEVELS = (
     ("probes", "environment", "observe", "judge"),
     ("memory",),
     ("run", "tell"),
-    ("render", "page", "fit", "new"),
+    ("render", "page", "fit", "new", "baseline"),
     ("hooks",),
     ("plugin",),
     ("__main__",),
