@@ -27,6 +27,7 @@ from healthgate.judge.verdict import Verdict
 from healthgate.observe.plan import left_out
 from healthgate.observe.snapshot import Snapshot
 from healthgate.run.run import Run
+from tests.attempts import ATTEMPTS
 from tests.detection.cell import Given, Injection, Token
 from tests.lab_process import LabError, Patience, RefusedError, RunningLab
 
@@ -251,8 +252,6 @@ class Lost:
 
 
 Job = Callable[[Bench], T]
-ATTEMPTS = 2
-"""How often a job is begun: one whose lab dies, or answers nobody, is done in another."""
 
 
 def carry_out(
@@ -300,7 +299,7 @@ def carry_out(
                             done[number] = result = jobs[number](bench)
                         except RefusedError as error:  # it is the job's doing, or an earlier one's
                             lab.reset()
-                            if attempt < ATTEMPTS:
+                            if attempt < ATTEMPTS["a job"]:
                                 attempt += 1
                                 continue
                             done[number] = Lost(jobs[number], f"{type(error).__name__}: {error}")
@@ -311,7 +310,7 @@ def carry_out(
                         number, attempt = next_one(), 1
                     bench.settle()
                 except (LabError, OSError, HTTPException, AssertionError) as error:
-                    if number is not None and attempt == ATTEMPTS:
+                    if number is not None and attempt == ATTEMPTS["a job"]:
                         done[number] = Lost(jobs[number], f"{type(error).__name__}: {error}")
                         number, attempt = next_one(), 1
                     else:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from healthgate.claim.state import State
+from tests.attempts import ATTEMPTS
 from tests.detection import gateway, market, sse, wsmanager
 from tests.detection.bench import CATALOGUE, HEALS_WITHIN_S, Bench, Healing, Look
 from tests.detection.cell import ROLLUP, TRIPPED, Cell, Given, Injection, among
@@ -29,9 +30,6 @@ CLASHING = (
     frozenset({"F.sse.ghosts", "F.sse.counter_back"}),
 )
 """Faults that move the same figure, each to another place."""
-
-TIMES = 2
-"""How often an injection that is caused alone is tried at most."""
 
 CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS | wsmanager.CELLS | sse.CELLS
 
@@ -204,11 +202,11 @@ class Together:
             tuple(fault for one in self.trials for fault in one.injection.faults),
             {name: value for one in self.trials for name, value in one.injection.given.items()},
         )
-        for number in range(1, TIMES + 1):
+        for attempt in range(1, ATTEMPTS["an injection"] + 1):
             with bench.suffering(injection):
                 during = self._seen(bench, expected, bench.patience(within_s), injection.given)
             is_too_late = during.not_ok != expected and during.not_ok.items() <= expected.items()
-            if not is_too_late or len(self.trials) > 1 or number == TIMES:
+            if not is_too_late or len(self.trials) > 1 or attempt == ATTEMPTS["an injection"]:
                 break
             bench.show_healed(bench.recovered(), {})
         if during.not_ok == expected:

@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from tests.attempts import ATTEMPTS
 from tests.detection.bench import Bench
 from tests.detection.cell import Fault
 from tests.lab_process import RunningLab, Starvation, wait_until
 
-TIMES = 3
-"""How often a claim is put to the test at most, where the lab is starved meanwhile."""
 RECOVERS_WITHIN_S = 90.0
 """Some lines in the log count for an hour, which is a minute here."""
 
@@ -91,7 +90,7 @@ class Demonstrations:
 
     def _measured(self, lab: RunningLab, part: str, proof: Proof, broken: Fault | None) -> Measurement:
         """Put it to the test; what a starved lab shows other than it should says nothing, and is measured again."""
-        for _ in range(TIMES):
+        for _ in range(ATTEMPTS["a claim"]):
             wait_until(lambda: lab.is_up(part), RECOVERS_WITHIN_S, f"{part} is up")
             starvation = Starvation(lab)
             found = proof.measured(lab, broken)

@@ -9,15 +9,12 @@ from typing import Any
 import yaml
 
 from healthgate.claim.state import State
+from tests.attempts import ATTEMPTS
 from tests.detection.bench import CATALOGUE, Bench, Look
 from tests.detection.cell import ROLLUP, SHOWS_WITHIN_S, TRIPPED, Fault, Injection, among
 
 LOOK_S = 7.0
 """The longest a single look and the pause before it may take, so that a recovery just in time is seen."""
-
-TIMES = 3
-"""How often a scenario is played at most: a canary is rolled back after three seconds of the lab, and a machine that is
-busy may come too late to see what led to it."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,7 @@ class Play:
         """Cause the incident, wait until it looks as it should, end it, wait for the recovery; again if it did not."""
         began = time.monotonic()
         one = self.scenario
-        for _ in range(TIMES):
+        for _ in range(ATTEMPTS["a scenario"]):
             with bench.suffering(one.injection):
                 during = bench.until(lambda look: not one.deviations(look.states), bench.patience(one.shows_within_s))
             patience = bench.patience(one.recovers_within_s)

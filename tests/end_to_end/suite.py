@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.attempts import ATTEMPTS
 from tests.lab_process import Patience, RunningLab, Starvation, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEADLINE = "3s"
 WITHIN_S = 30.0
 HEALTHY_WITHIN_S = 90.0
-TIMES = 5
-"""How often a run is made at most that finds something wrong with a lab that is starved."""
 SAMPLE = ("--sample", "700ms")
 
 
@@ -82,7 +81,7 @@ class Suite:
 
         What is found wrong with a lab that was starved meanwhile says nothing about it: the run is made again.
         """
-        for _ in range(TIMES):
+        for _ in range(ATTEMPTS["a run of the suite"]):
             starvation = Starvation(self.lab)
             outcome = self.once(*options, **variables)
             if not outcome.not_ok or not starvation.lately():
