@@ -215,7 +215,12 @@ CELLS: dict[str, Cell] = {
         collateral=firing("WSManagerCanaryRetryRegression"),
         shows_within_s=40,
     ),
-    "wsmanager.canary.error_rate": cell(fault("F.wsm.staging", error_percent=4), turns=WARNING, shows_within_s=40),
+    "wsmanager.canary.error_rate": cell(
+        fault("F.wsm.staging", error_percent=4),
+        turns=WARNING,
+        shows_within_s=40,
+        passes=True,  # 4 % of the 15 streams that come in five minutes of production: for 3 s of 8 none of them failed
+    ),
     "wsmanager.canary.rollback": cell(
         fault("F.wsm.staging", error_percent=25, rollback_disabled=True),
         turns=CRITICAL,
