@@ -78,6 +78,16 @@ class _Server(uvicorn.Server):
         self._told.set()
 
 
+class WebSockets(WebSocketsSansIOProtocol):
+    """As uvicorn's, but for an answer that refuses the upgrade, which it takes for none and complains about."""
+
+    async def send(self, message: Any) -> None:
+        """Send what the application says, and know that a refusal ends the handshake as well."""
+        await super().send(message)
+        if self.close_sent:
+            self.handshake_complete = True
+
+
 class ListeningPort:
     """One loopback port that can be shut (connection refused) and opened again."""
 
@@ -86,7 +96,7 @@ class ListeningPort:
         app: ASGIApp,
         port: int,
         address: str = HOST,
-        websockets: type[WebSocketsSansIOProtocol] = WebSocketsSansIOProtocol,
+        websockets: type[WebSockets] = WebSockets,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.app = app
@@ -99,7 +109,8 @@ class ListeningPort:
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
-    def _protocol(self) -> type[HttpToolsProtocol]:
+    def _protocols(self) -> "tuple[type[HttpToolsProtocol], type[WebSockets]]":
+        """Return the protocols that keep the books of what is connected; an upgraded connection ends as a WebSocket."""
         transports = self.transports
 
         class Tracked(HttpToolsProtocol):
@@ -112,7 +123,12 @@ class ListeningPort:
                 transports.pop(self.peer, None)
                 super().connection_lost(exc)
 
-        return Tracked
+        class TrackedWebSockets(self._websockets):  # type: ignore[name-defined,misc]
+            def connection_lost(self, exc: Exception | None) -> None:
+                transports.pop(self.client, None)
+                super().connection_lost(exc)
+
+        return Tracked, TrackedWebSockets
 
     async def refuse(self, reason: object) -> None:
         """Shut the port until `reason` is withdrawn."""
@@ -133,10 +149,11 @@ class ListeningPort:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((self.address, self.port))
+        http, websockets = self._protocols()
         config = uvicorn.Config(
             self.app,
-            http=self._protocol(),
-            ws=self._websockets,
+            http=http,
+            ws=websockets,
             ws_per_message_deflate=False,
             interface="asgi3",
             proxy_headers=False,

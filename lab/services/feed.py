@@ -15,10 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import WebSocketRoute
 from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from lab.clock import now_ms
-from lab.host import Host, ListeningPort, quiet, run_until_done, stop_signal
+from lab.host import Host, ListeningPort, WebSockets, quiet, run_until_done, stop_signal
 from lab.services.exchange import Exchange
 from lab.settings import Settings
 from lab.universe import HOME_CHANNEL, INDEX, LISTING, SYMBOLS
@@ -275,10 +274,10 @@ class Feed:
         """Keep everything: the feed has no history."""
 
 
-def answering_pings(feed: Feed) -> type[WebSocketsSansIOProtocol]:
+def answering_pings(feed: Feed) -> type[WebSockets]:
     """Protocol of the feed's door: as usual, but for pongs that a fault withholds."""
 
-    class Door(WebSocketsSansIOProtocol):
+    class Door(WebSockets):
         def handle_ping(self) -> None:
             answer = self.conn.data_to_send()
             self.transport.write(b"".join(part for part in answer if not (feed.deaf_to_pings and part[:1] == PONG)))
