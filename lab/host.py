@@ -10,8 +10,11 @@ import signal
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any, Final, Protocol, TypeVar
 
 import uvicorn
@@ -65,17 +68,19 @@ class _Server(uvicorn.Server):
         yield  # the process handles its signals itself: it runs several servers
 
     async def main_loop(self) -> None:
-        # As uvicorn's own, but for waking up ten times a second to see whether it is told to end.
-        while not self.should_exit:
-            await self.on_tick(0)  # dates the answers of the next second
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._told.wait()
+        # uvicorn's own wakes up ten times a second, to date its answers and to see whether it is told to end.
+        await self._told.wait()
 
     def end(self) -> None:
         """End at once, with whoever is connected."""
         self.should_exit = self.force_exit = True
         self._told.set()
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> list[tuple[bytes, bytes]]:
+    """Return the header that dates what is answered in a second (since 1970)."""
+    return [(b"date", formatdate(second, usegmt=True).encode())]
 
 
 class WebSockets(WebSocketsSansIOProtocol):
@@ -118,6 +123,10 @@ class ListeningPort:
                 self.peer = transport.get_extra_info("peername")[:2]  # of a TLS connection it is not known at the end
                 transports[self.peer] = transport
                 super().connection_made(transport)
+
+            def on_message_begin(self) -> None:
+                self.server_state.default_headers = _date(int(time.time()))
+                super().on_message_begin()
 
             def connection_lost(self, exc: Exception | None) -> None:
                 transports.pop(self.peer, None)

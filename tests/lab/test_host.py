@@ -1,8 +1,9 @@
-"""The port on which a service of the lab listens: what it refuses, what it forgets."""
+"""The port on which a service of the lab listens: what it refuses, what it forgets, how it dates its answers."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from email.utils import parsedate_to_datetime
 
 import pytest
 from starlette.applications import Starlette
@@ -13,6 +14,7 @@ from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from lab.clock import now
 from lab.host import ListeningPort
 from lab.ports import HOST, reserve_any
 
@@ -57,6 +59,15 @@ def stream(port: ListeningPort, path: str) -> connect:
     return connect(f"ws://{HOST}:{port.port}{path}", proxy=None)
 
 
+async def date_of_an_answer(port: ListeningPort) -> float:
+    reader, writer = await asyncio.open_connection(HOST, port.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n")
+    head = (await reader.read()).decode().lower()
+    writer.close()
+    value = next(line.partition(": ")[2] for line in head.splitlines() if line.startswith("date: "))
+    return parsedate_to_datetime(value).timestamp()
+
+
 def test_a_stream_that_is_refused_is_no_handshake_that_was_left_open(caplog: pytest.LogCaptureFixture) -> None:
     async def play(port: ListeningPort) -> None:
         for _ in range(5):
@@ -77,5 +88,17 @@ def test_a_stream_that_has_ended_is_forgotten() -> None:
                 assert len(port.transports) == 1
             while port.transports:
                 await asyncio.sleep(0.01)
+
+    on_a_port(play)
+
+
+def test_answers_are_dated_with_the_second_they_are_given_in() -> None:
+    async def play(port: ListeningPort) -> None:
+        dates = set()
+        while len(dates) < 2:
+            before = int(now())
+            date = await date_of_an_answer(port)
+            assert before <= date <= now()
+            dates.add(date)
 
     on_a_port(play)
