@@ -322,6 +322,10 @@ async def stop_signal() -> None:
 
 
 def quiet() -> None:
-    """Keep libraries from logging anything but errors; those go to the process's own error file."""
+    """Keep libraries from logging anything but errors; those go to the process's own error file.
+
+    Garbage is looked for seldom: next to nothing is left in circles here, and what was imported stays.
+    """
     logging.basicConfig(level=logging.ERROR)
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
