@@ -1,10 +1,13 @@
 """A connection that speaks the Redis protocol: pipelines of commands, replies in order."""
 
 import asyncio
-from typing import Any, Self
+import re
+from collections.abc import Collection
+from functools import partial
+from typing import Any, Self, cast
 
-CHUNK = 1 << 16
-Command = tuple[str | bytes | int, ...]
+Command = tuple[str | int, ...] | bytes
+"""The words of a command, or all of it as it is sent, where it was spelt before."""
 
 
 class ReplyError(Exception):
@@ -20,8 +23,13 @@ class LostError(ConnectionError):
 
 def packed(command: Command) -> bytes:
     """Spell one command as the array of bulk strings the protocol wants."""
-    words = [word if isinstance(word, bytes) else str(word).encode() for word in command]
-    return b"*%d\r\n%b\r\n" % (len(words), b"\r\n".join([b"$%d\r\n%b" % (len(word), word) for word in words]))
+    if isinstance(command, bytes):
+        return command
+    parts = [b"*%d" % len(command)]
+    for word in command:
+        spelt = str(word).encode()
+        parts += (b"$%d" % len(spelt), spelt)
+    return b"\r\n".join((*parts, b""))
 
 
 class _MoreToComeError(Exception):
@@ -56,67 +64,96 @@ def _parsed(received: bytes, at: int) -> tuple[Reply, int]:
     raise EOFError(f"not the Redis protocol: {received[at : at + 40]!r}")
 
 
-class Connection:
-    """One open connection to one node."""
+class Connection(asyncio.Protocol):
+    """One open connection to one node, for one caller at a time.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+    Replies are read where they arrive: most calls are of one command, and a stream between the two would cost as much
+    again.
+    """
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
         self._received = b""
+        self._replies: list[Reply] = []
+        self._wanted = 0
+        self._answered: asyncio.Future[list[Reply]] | None = None
 
     @classmethod
     async def open(cls, host: str, port: int, timeout_s: float = 2.0) -> Self:
         """Connect within `timeout_s` seconds, or raise OSError or TimeoutError."""
         async with asyncio.timeout(timeout_s):
-            return cls(*await asyncio.open_connection(host, port, limit=1 << 20))
+            _, connection = await asyncio.get_running_loop().create_connection(cls, host, port)
+            return connection
 
     async def call(self, *commands: Command, timeout_s: float = 2.0) -> list[Reply]:
         """Send commands in one write and return their replies; server errors come back as values."""
+        if not commands:
+            return []
+        if self._transport is None or self.closed:
+            raise LostError("connection closed by the server")
+        loop = asyncio.get_running_loop()
+        self._replies, self._wanted, self._answered = [], len(commands), loop.create_future()
+        timer = loop.call_later(timeout_s, partial(self._lose, f"no reply within {timeout_s:g} s"))
         try:
-            async with asyncio.timeout(timeout_s):
-                self._writer.write(b"".join(map(packed, commands)))
-                return await self._replies(len(commands))
-        except TimeoutError as error:
-            self.close()
-            raise LostError(f"no reply within {timeout_s:g} s") from error
-        except (OSError, EOFError, RuntimeError) as error:  # the last is what the event loop says of a closed one
-            self.close()
-            raise LostError(str(error) or "connection closed by the server") from error
-        except asyncio.CancelledError:
+            self._transport.write(b"".join(map(packed, commands)))
+            return await self._answered
+        except (LostError, asyncio.CancelledError):
             self.close()  # replies still to come would be taken for those of the next command
             raise
+        finally:
+            timer.cancel()
+            self._answered = None
 
-    async def _replies(self, count: int) -> list[Reply]:
-        replies: list[Reply] = []
-        at = 0
-        while len(replies) < count:
-            try:
-                reply, at = _parsed(self._received, at)
-            except _MoreToComeError:
-                chunk = await self._reader.read(CHUNK)
-                if not chunk:
-                    raise EOFError("connection closed by the server") from None
-                self._received, at = self._received[at:] + chunk, 0
-            else:
-                replies.append(reply)
-        self._received = self._received[at:]
-        return replies
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way out."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Read as many replies as have come; what nobody asked for would be taken for an answer to what follows."""
+        if self._answered is None or self._answered.done():
+            self.close()
+            return
+        received, at = self._received + data, 0
+        try:
+            while len(self._replies) < self._wanted:
+                reply, at = _parsed(received, at)
+                self._replies.append(reply)
+        except _MoreToComeError:
+            self._received = received[at:]
+        except (EOFError, ValueError) as error:
+            self._lose(str(error))
+        else:
+            self._received = b""
+            self._answered.set_result(self._replies)
+            if at < len(received):
+                self.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Say so to whoever waits for a reply."""
+        self._lose(str(error or "") or "connection closed by the server")
+
+    def _lose(self, why: str) -> None:
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_exception(LostError(why))
 
     @property
     def closed(self) -> bool:
         """Whether this connection can no longer be used."""
-        return self._writer.is_closing() or self._reader.at_eof()
+        return self._transport is None or self._transport.is_closing()
 
     def close(self) -> None:
         """Close at once; replies on their way are lost."""
-        self._writer.close()
+        if self._transport is not None:
+            self._transport.close()
 
 
-def fields(info: Reply) -> dict[str, str]:
-    """Read the `name:value` lines of an INFO or CLUSTER INFO reply."""
+def fields(info: Reply, only: Collection[str] = ()) -> dict[str, str]:
+    """Read the `name:value` lines of an INFO or CLUSTER INFO reply: all, or the few that are wanted."""
     if isinstance(info, ReplyError):
         raise info
     text = info.decode() if isinstance(info, bytes) else ""
+    if only:
+        return dict(re.findall(rf"(?m)^({'|'.join(only)}):(.*?)\r?$", text))
     return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lab.clock import now, now_ms
-from lab.resp import Command, ReplyError, key_slot
+from lab.resp import Command, ReplyError, key_slot, packed
 from lab.services.market.meters import Meter, Samples
 from lab.services.market.pool import Lease, Node, Pool
 from lab.universe import INDEX, SYMBOLS, redis_key
@@ -230,6 +230,9 @@ class Writer:
             await borrowed.call(*write_commands(quote))
 
 
+EXPIRY: Final = {symbol: packed(("EXPIRE", redis_key(symbol), TTL_S)) for symbol in SYMBOLS}
+
+
 def write_commands(quote: Quote) -> list[Command]:
     """Commands that store one quote: decimal strings in a hash, with a fresh time to live."""
     key = redis_key(quote.symbol)
@@ -248,16 +251,17 @@ def write_commands(quote: Quote) -> list[Command]:
             "source",
             quote.source,
         ),
-        ("EXPIRE", key, TTL_S),
+        EXPIRY[quote.symbol],
     ]
 
 
 FIELDS: Final = ("bid", "ask", "timestamp_ms", "seq", "source")
+READING: Final = {symbol: packed(("HMGET", redis_key(symbol), *FIELDS)) for symbol in SYMBOLS}
 
 
 def read_command(symbol: str) -> Command:
     """Command that reads one stored quote."""
-    return ("HMGET", redis_key(symbol), *FIELDS)
+    return READING[symbol]
 
 
 def stored_quote(symbol: str, reply: Any) -> Quote | None:
