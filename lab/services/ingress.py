@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Scope
-from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidHandshake
 
 from lab.certificates import Authority, server_context
 from lab.clock import TimeScale, iso, now
 from lab.host import Host, ListeningPort, quiet, run_until_done, stop_signal
+from lab.listening import Listening
 from lab.log import Log
 from lab.services.wsmanager.app import METRICS, STREAM
 from lab.services.wsmanager.streams import SYMBOLS
@@ -91,14 +91,14 @@ class Clients:
 
     async def _visit(self, instance: Instance, stays: float) -> None:
         url = f"{self._urls[instance].replace('http', 'ws', 1)}{STREAM}?stream={next(self._names)}"
-        with suppress(OSError, TimeoutError, WebSocketException):
-            async with connect(
-                url, additional_headers=self._headers, compression=None, ping_interval=None, close_timeout=1, proxy=None
-            ) as connection:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(stays):
-                        async for _ in connection:
-                            pass
+        with suppress(OSError, TimeoutError, InvalidHandshake):
+            connection = await Listening.open(url, self._headers)
+            try:
+                async with asyncio.timeout(stays):
+                    async for _ in connection:
+                        pass
+            finally:
+                connection.leave()
 
     @contextmanager
     def that_stay(self, count: int) -> Iterator[None]:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import InvalidHandshake
 
 from lab.clock import TimeScale, iso, now
+from lab.listening import Listening
 from lab.log import Log
 from lab.services.market.meters import Meter, Presence
 from lab.services.market.prices import Quote
@@ -24,6 +24,8 @@ TICK_FRAME: Final = struct.Struct(">4sHQIdd")
 HEARTBEAT_FRAME: Final = struct.Struct(">4sQ")
 CATEGORIES: Final = ("connect", "dns", "timeout", "closed_by_server", "parse", "other")
 LONGEST_PAUSE_S: Final = 30.0
+OPEN_WITHIN_S: Final = 5.0
+PING_EVERY_S: Final = 20.0
 
 
 class BadFrameError(ValueError):
@@ -71,7 +73,7 @@ def category(error: BaseException) -> str:
         return "dns"
     if isinstance(error, TimeoutError):
         return "timeout"
-    if isinstance(error, InvalidHandshake | ConnectionClosed | ConnectionResetError | EOFError):
+    if isinstance(error, InvalidHandshake | ConnectionResetError):
         return "closed_by_server"
     return "connect" if isinstance(error, OSError) else "other"
 
@@ -238,35 +240,28 @@ class Listener:
         pause = 1.0
         while True:
             try:
-                connection = connect(
-                    self._url,
-                    additional_headers=self._headers,
-                    compression=None,
-                    open_timeout=5,
-                    close_timeout=1,
-                    max_queue=256,
-                    proxy=None,
-                )
-                async with connection as websocket:
-                    pause = 1.0
-                    self._history.succeeded()
-                    self.connected, self.connected_since = True, now()
-                    self.connections += 1
-                    self.on_change()
-                    async for frame in websocket:
-                        self._receive(frame)
-                    self._log_closed(websocket.close_code)
-            except ConnectionClosed:
-                self._log_closed(websocket.close_code)
-            except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
+                connection = await Listening.open(self._url, self._headers, OPEN_WITHIN_S, PING_EVERY_S)
+            except (OSError, TimeoutError, InvalidHandshake) as error:
                 self._history.failed(category(error))
+            else:
+                pause = 1.0
+                await self._hear(connection)
             self.connected = False
             self.on_change()
             await asyncio.sleep(self._traffic.scale.window(pause))
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
-    def _log_closed(self, code: int | None) -> None:
-        self._log.write("WARN", f"listener.{self.kind}", f"🔌 WebSocket connection closed (code={code or 1006})")
+    async def _hear(self, connection: Listening) -> None:
+        self._history.succeeded()
+        self.connected, self.connected_since = True, now()
+        self.connections += 1
+        self.on_change()
+        try:
+            async for frame in connection:
+                self._receive(frame)
+        finally:
+            connection.leave()
+        self._log.write("WARN", f"listener.{self.kind}", f"🔌 WebSocket connection closed (code={connection.code})")
 
     def _receive(self, frame: str | bytes) -> None:
         try:

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from lab.clock import TimeScale, now
+from lab.listening import Listening
 from lab.log import Log
 
 BACK_OFF_S: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -123,28 +123,23 @@ class Streams:
         attempt = 0
         while True:
             try:
-                async with connect(
-                    f"{self._exchange}/{name}",
-                    additional_headers=self._headers,
-                    compression=None,
-                    open_timeout=OPEN_WITHIN_S,
-                    ping_interval=None,
-                    close_timeout=1,
-                    proxy=None,
-                ) as connection:
-                    attempt = 0
-                    stream.connected.set()
+                connection = await Listening.open(f"{self._exchange}/{name}", self._headers, OPEN_WITHIN_S)
+                attempt = 0
+                stream.connected.set()
+                try:
                     async for message in connection:
                         stream.heard = now()
                         with suppress(RuntimeError):  # the client left at this moment
                             await stream.deliver(str(message))
+                finally:
+                    connection.leave()
             except InvalidStatus as refused:
                 if refused.response.status_code < 500:
                     self.counters.errors += 1
                     self._log.write("ERROR", COMPONENT, f"stream {name} refused: {refused.response.status_code}")
                     stream.ended.set()
                     return
-            except (OSError, TimeoutError, ConnectionClosed, InvalidHandshake):
+            except (OSError, TimeoutError, InvalidHandshake):
                 pass
             wait = self._scale.window(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
             attempt += 1
