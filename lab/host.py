@@ -240,6 +240,12 @@ class Host:
         else:
             await self._control(scope, receive, send)
 
+    def transport_of(self, scope: Scope) -> asyncio.Transport | None:
+        """Return the connection a request came by; None when it is gone already."""
+        client = tuple(scope["client"])
+        ports = (self.private, *self.ports)
+        return next((port.transports[client] for port in ports if client in port.transports), None)
+
     async def _state(self, _request: Request) -> Response:
         return JSONResponse(
             {

@@ -147,6 +147,6 @@ async def _left(receive: "Receive") -> None:
 async def _dropped(service: "Service", app: "ASGIApp", seconds: float, call: "tuple[Scope, Receive, Send]") -> None:
     serving = asyncio.ensure_future(app(*call))
     await asyncio.wait({serving}, timeout=seconds)
-    if (transport := service.transport_of(call[0])) is not None and not serving.done():
+    if (transport := service.host.transport_of(call[0])) is not None and not serving.done():
         transport.abort()
     await serving

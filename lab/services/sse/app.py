@@ -154,12 +154,6 @@ class Service:
     def forget_since(self, moment: float) -> None:
         """Keep everything: counters only grow."""
 
-    def transport_of(self, scope: Scope) -> asyncio.Transport | None:
-        """Return the connection a request came by; None when it is gone already."""
-        client = tuple(scope["client"])
-        ports = (self.host.private, *self.host.ports)
-        return next((port.transports[client] for port in ports if client in port.transports), None)
-
     def opening(self, connection_id: str, last_event_id: str) -> bytes:
         """Return the first event of a stream, and after it those that the client has missed."""
         manager = self.manager
@@ -193,7 +187,7 @@ class EventStream(Response):
             last_event_id = headers.get(b"last-event-id", b"").decode("latin-1")
             first = self._service.opening(connection.id, last_event_id)
             await send({"type": "http.response.body", "body": first, "more_body": True})
-            if (transport := self._service.transport_of(scope)) is not None:
+            if (transport := self._service.host.transport_of(scope)) is not None:
                 connection.wire = Wire(transport, is_chunked=scope["http_version"] == "1.1")
             while (await receive())["type"] != "http.disconnect":
                 pass
