@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from lab.calls import Answer, Caller, NoAnswerError
 from lab.clock import iso, now
 from lab.desk import Desk
 from lab.doors import BufferingProxy, Door
@@ -23,7 +23,6 @@ from lab.faults.catalogue import Values
 from lab.health import Health
 from lab.host import ListeningPort, injected, key_is_right, quiet, run_until_done, stop_signal
 from lab.link import SupervisorLink
-from lab.ports import HOST
 from lab.processes import Environment, NoEndError, Processes
 from lab.prometheus import PROCESS, PrometheusServer, binary
 from lab.redis_cluster import mend
@@ -102,10 +101,9 @@ class Control:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._settling: asyncio.Task[Any] | None = None
         self._dead_doors: set[str] = set()
-        self._client = httpx.AsyncClient(
-            timeout=CALL_TIMEOUT_S, headers={"X-Lab-Key": settings.control_key}, trust_env=False
-        )
-        self.processes = Processes(link, settings, self._client)
+        headers = {"X-Lab-Key": settings.control_key}
+        self._callers = {name: Caller(settings.ports.private(name), headers, CALL_TIMEOUT_S) for name in SERVICES}
+        self.processes = Processes(link, settings)
         prometheus = PrometheusServer(settings) if binary() else None
         self.health = Health(settings, prometheus)
         self.infrastructure = Infrastructure(link, settings, self.processes, self.wait_until_healthy, prometheus)
@@ -124,9 +122,8 @@ class Control:
             self._dead_doors.add(name)
             await self.infrastructure.doors[name].refuse("node is dead")
 
-    async def _call(self, service: str, method: str, path: str, body: Any = None) -> httpx.Response:
-        url = f"http://{HOST}:{self.settings.ports.private(service)}{path}"
-        return await self._client.request(method, url, json=body)
+    async def _call(self, service: str, method: str, path: str, body: Any = None) -> Answer:
+        return await self._callers[service].ask(method, path, body)
 
     async def inject(
         self, fault_id: str, params: Values, _handle: str | None = None, ttl_s: float | None = None
@@ -160,12 +157,12 @@ class Control:
             answer = await self._call(
                 place, "POST", "/__lab/faults", {"id": fault_id, "params": values, "handle": handle}
             )
-        except httpx.TransportError as error:
+        except NoAnswerError as error:
             raise catalogue.BadParametersError(
-                f"{fault_id}: the {place} process does not answer ({type(error).__name__}); reset the lab first"
+                f"{fault_id}: the {place} process does not answer ({error}); reset the lab first"
             ) from None
-        if answer.status_code != 201:
-            reason = answer.json()["error"] if answer.status_code == 422 else f"failed in {place}"
+        if answer.status != 201:
+            reason = answer.json()["error"] if answer.status == 422 else f"failed in {place}"
             raise catalogue.BadParametersError(reason)
 
     async def _lift_at(self, places: list[str], handle: str) -> None:
@@ -173,7 +170,7 @@ class Control:
             if place == "control":
                 await self.desk.lift(handle)
             else:
-                with suppress(httpx.TransportError):  # a process that died took its faults along
+                with suppress(NoAnswerError):  # a process that died took its faults along
                     await self._call(place, "DELETE", f"/__lab/faults/{handle}")
 
     async def _lift_after(self, handle: str, ttl_s: float) -> None:
@@ -222,7 +219,7 @@ class Control:
         while True:
             try:
                 await self._call(service, "GET", "/__lab/state")
-            except httpx.TransportError:
+            except NoAnswerError:
                 if asyncio.get_running_loop().time() > deadline:
                     raise
                 await asyncio.sleep(POLL_S)
@@ -262,14 +259,14 @@ class Control:
 
     async def _forget_since(self, since: float) -> None:
         for service in SERVICES:
-            with suppress(httpx.TransportError):
+            with suppress(NoAnswerError):
                 await self._call(service, "POST", "/__lab/forget", {"since": since})
 
     async def _renew(self, places: Iterable[str]) -> None:
         if APART.issuperset(places):
             return
         for service in ("market", "gateway"):  # in this order: the gateway repeats the market's figures
-            with suppress(httpx.TransportError):
+            with suppress(NoAnswerError):
                 await self._call(service, "POST", "/__lab/renew")
 
     async def is_healthy(self) -> bool:
@@ -340,7 +337,7 @@ class Control:
         for service in SERVICES:
             try:
                 found[service] = (await self._call(service, "GET", "/__lab/config")).json()
-            except httpx.TransportError:
+            except NoAnswerError:
                 found[service] = None
         return JSONResponse(found)
 
@@ -348,7 +345,7 @@ class Control:
         return JSONResponse((await self.link.order("table"))["processes"])
 
     async def _canary(self, _request: Request) -> Response:
-        answer = await self._client.get(f"{self.settings.ports.url('ingress')}/canary")
+        answer = await Caller(self.settings.ports["ingress"]).ask("GET", "/canary")
         return JSONResponse(answer.json())
 
     async def _terminate(self, request: Request) -> Response:
@@ -386,7 +383,7 @@ class Control:
         for service in SERVICES:
             try:
                 answer = (await self._call(service, "GET", "/__lab/requests")).json()
-            except httpx.TransportError:
+            except NoAnswerError:
                 answer = {"outside": {}, "internal": {}}
             counted[service], internal[service] = answer["outside"], answer["internal"]
         doors = self.infrastructure.doors
@@ -396,7 +393,7 @@ class Control:
 
     async def _reset_requests(self, _request: Request) -> Response:
         for service in SERVICES:
-            with suppress(httpx.TransportError):
+            with suppress(NoAnswerError):
                 await self._call(service, "POST", "/__lab/requests/reset")
         for door in self.infrastructure.doors.values():
             door.connections = 0

@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
+from lab.calls import Caller, NoAnswerError
 from lab.clock import iso, now
 from lab.prometheus import PrometheusServer
-from lab.settings import INSTANCES, Settings
+from lab.settings import INSTANCES, SERVICES, Settings
 from lab.tokens import mint
 from lab.traffic import INTERNAL_HEADER
 
@@ -15,23 +14,20 @@ if TYPE_CHECKING:
 
 Body = dict[str, Any]
 PUBLISHED_WITHIN_S: Final = 5.0
+ANSWERS_WITHIN_S: Final = 3.0
 
 
 class Health:
     """Asks the services how they are. `prometheus` is None where there is none."""
 
     def __init__(self, settings: Settings, prometheus: PrometheusServer | None) -> None:
-        self._ports = settings.ports
+        headers = {
+            INTERNAL_HEADER: settings.internal_key,
+            "Authorization": f"Bearer {mint(settings.jwt_secret, 'superadmin', 86400)}",
+        }
+        self._callers = {name: Caller(settings.ports[name], headers, ANSWERS_WITHIN_S) for name in SERVICES}
         self._listeners = settings.sse_clients
         self._prometheus = prometheus
-        self._client = httpx.AsyncClient(
-            timeout=3.0,
-            headers={
-                INTERNAL_HEADER: settings.internal_key,
-                "Authorization": f"Bearer {mint(settings.jwt_secret, 'superadmin', 86400)}",
-            },
-            trust_env=False,
-        )
         self.parts: dict[str, Callable[[], Awaitable[bool]]] = {
             "prometheus": self._is_scraped,
             "wsmanager": self._manager_is_up,
@@ -99,9 +95,9 @@ class Health:
 
     async def _read(self, service: str, path: str) -> Body:
         try:
-            answer = await self._client.get(self._ports.url(service) + path)
-            body = answer.json() if answer.status_code == 200 else {}
-        except (httpx.TransportError, ValueError):
+            answer = await self._callers[service].ask("GET", path)
+            body = answer.json() if answer.status == 200 else {}
+        except (NoAnswerError, ValueError):
             return {}
         return body if isinstance(body, dict) else {}
 

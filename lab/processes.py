@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import httpx
 import psutil
 
+from lab.calls import Caller, NoAnswerError
 from lab.link import SupervisorLink
 from lab.settings import Settings
 
 POLL_S: Final = 0.02
 END_WITHIN_S: Final = 20.0
+ANSWERS_WITHIN_S: Final = 20.0
 CONNECTIONS_GONE_WITHIN_S: Final = 0.5
 Environment = Mapping[str, str | None]
 """Variables set otherwise than usual for one start of a service; None: not set at all."""
@@ -37,10 +38,9 @@ class Ending:
 class Processes:
     """Ends and starts the services' processes through the supervisor."""
 
-    def __init__(self, link: SupervisorLink, settings: Settings, client: httpx.AsyncClient) -> None:
+    def __init__(self, link: SupervisorLink, settings: Settings) -> None:
         self._link = link
         self._settings = settings
-        self._client = client
 
     async def row(self, name: str) -> dict[str, Any]:
         """Row of one process in the supervisor's table."""
@@ -87,10 +87,11 @@ class Processes:
     async def is_serving(self, name: str, within_s: float) -> bool:
         """Wait until a service takes callers; False when it has ended, or has not come so far in `within_s` seconds."""
         deadline = asyncio.get_running_loop().time() + within_s
+        caller = Caller(self._settings.ports[name], timeout_s=ANSWERS_WITHIN_S)
         while asyncio.get_running_loop().time() < deadline:
             try:
-                await self._client.get(f"{self._settings.ports.url(name)}/__lab/state")
-            except httpx.TransportError:
+                await caller.ask("GET", "/__lab/state")
+            except NoAnswerError:
                 if (await self.row(name))["state"] != "running":
                     return False
                 await asyncio.sleep(POLL_S)

@@ -4,11 +4,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
-import httpx
 import yaml
 
 from lab import artefacts
+from lab.calls import Caller, NoAnswerError
 from lab.clock import TimeScale
 from lab.ports import HOST, Ports
 from lab.settings import Settings
@@ -56,7 +57,7 @@ class PrometheusServer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._client = httpx.AsyncClient(base_url=settings.ports.url(PROCESS), timeout=5.0, trust_env=False)
+        self._caller = Caller(settings.ports[PROCESS])
 
     async def change_configuration(self, change: Change) -> None:
         """Change the configuration and load it."""
@@ -80,8 +81,8 @@ class PrometheusServer:
     async def reload(self) -> bool:
         """Ask for a reload; whether it succeeded."""
         try:
-            return (await self._client.post("/-/reload")).status_code == 200
-        except httpx.TransportError:
+            return (await self._caller.ask("POST", "/-/reload")).status == 200
+        except NoAnswerError:
             return False
 
     async def _change(self, path: Path, change: Change) -> None:
@@ -100,7 +101,7 @@ class PrometheusServer:
 
     async def _asked(self, path: str, **parameters: str) -> dict[str, Any]:
         try:
-            answer = (await self._client.get(path, params=parameters)).json()
-        except (httpx.TransportError, ValueError):
+            answer = (await self._caller.ask("GET", f"{path}?{urlencode(parameters)}")).json()
+        except (NoAnswerError, ValueError):
             return {}
         return answer.get("data", {}) if isinstance(answer, dict) else {}

@@ -137,11 +137,11 @@ DEADLINE = Fault(
 @asynccontextmanager
 async def deadline_off(gateway: "Gateway") -> AsyncIterator[None]:
     """Take the deadline away."""
-    usual, gateway.upstream.timeout_s = gateway.upstream.timeout_s, None
+    usual, gateway.upstream.caller.timeout_s = gateway.upstream.caller.timeout_s, None
     try:
         yield
     finally:
-        gateway.upstream.timeout_s = usual
+        gateway.upstream.caller.timeout_s = usual
 
 
 SHORT = Fault(
@@ -156,11 +156,11 @@ SHORT = Fault(
 @asynccontextmanager
 async def deadline_moved(gateway: "Gateway", *, ms: int) -> AsyncIterator[None]:
     """Move the deadline."""
-    usual, gateway.upstream.timeout_s = gateway.upstream.timeout_s, ms / 1000
+    usual, gateway.upstream.caller.timeout_s = gateway.upstream.caller.timeout_s, ms / 1000
     try:
         yield
     finally:
-        gateway.upstream.timeout_s = usual
+        gateway.upstream.caller.timeout_s = usual
 
 
 MASK = Fault(

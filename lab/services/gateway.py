@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-import httpx
 import jwt
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from lab.calls import Caller, LateError, NoAnswerError
 from lab.clock import iso, now
 from lab.host import Host, quiet, run_until_done, stop_signal
 from lab.log import Log
@@ -24,7 +25,6 @@ from lab.settings import Settings
 from lab.tokens import ROLES, mint, role_of
 from lab.traffic import INTERNAL_HEADER
 
-BODY_LIMIT: Final = 8 * 2**20
 SUMMARY: Final = "/api/python-health"
 QUICK_HEALTH: Final = "/api/debug/python-health"
 DEBUG: Final = {
@@ -116,40 +116,19 @@ class Upstream:
     """Calls to the market service: one deadline for the whole answer, one limit for its size."""
 
     def __init__(self, base_url: str, timeout_s: float, internal_key: str) -> None:
-        self.timeout_s: float | None = timeout_s
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            timeout=None,
-            follow_redirects=False,
-            headers={INTERNAL_HEADER: internal_key},
-            limits=httpx.Limits(max_connections=64, keepalive_expiry=5),
-            trust_env=False,
-        )
+        self.caller = Caller(urlsplit(base_url).port or 80, {INTERNAL_HEADER: internal_key}, timeout_s)
 
     async def get(self, path: str) -> Body:
         """Fetch a JSON object, or raise RefusedError (502 or 504)."""
         try:
-            async with asyncio.timeout(self.timeout_s):
-                return self._read(await self._fetch(path))
-        except TimeoutError:
-            raise RefusedError(
-                504, "UPSTREAM_TIMEOUT", f"the market service did not answer within {self.timeout_s:g} s"
-            ) from None
-        except httpx.HTTPError as error:
-            raise RefusedError(
-                502, "UPSTREAM_UNAVAILABLE", f"the market service cannot be reached: {type(error).__name__}"
-            ) from None
-
-    async def _fetch(self, path: str) -> bytes:
-        async with self._client.stream("GET", path) as answer:
-            if answer.status_code != 200:
-                raise RefusedError(502, "UPSTREAM_UNAVAILABLE", f"the market service answered {answer.status_code}")
-            body = bytearray()
-            async for part in answer.aiter_bytes():
-                body += part
-                if len(body) > BODY_LIMIT:
-                    raise RefusedError(502, "UPSTREAM_UNAVAILABLE", "the market service's answer is too long")
-            return bytes(body)
+            answer = await self.caller.ask("GET", path)
+        except LateError as error:
+            raise RefusedError(504, "UPSTREAM_TIMEOUT", f"the market service is late: {error}") from None
+        except NoAnswerError as error:
+            raise RefusedError(502, "UPSTREAM_UNAVAILABLE", f"the market service cannot be reached: {error}") from None
+        if answer.status != 200:
+            raise RefusedError(502, "UPSTREAM_UNAVAILABLE", f"the market service answered {answer.status}")
+        return self._read(answer.body)
 
     @staticmethod
     def _read(raw: bytes) -> Body:
@@ -160,10 +139,6 @@ class Upstream:
         if not isinstance(body, dict):
             raise RefusedError(502, "UPSTREAM_UNAVAILABLE", "the market service did not answer with JSON")
         return body
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self._client.aclose()
 
 
 Change = Callable[[Body], None]
@@ -377,7 +352,6 @@ async def serve(settings: Settings) -> None:
     await host.public.open()
     await stop_signal()
     await asyncio.gather(host.public.shut(), host.private.shut())
-    await gateway.upstream.close()
     gateway.log.close()
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
-import httpx
 import yaml
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 from websockets.exceptions import InvalidHandshake
 
+from lab.calls import Caller, NoAnswerError
 from lab.certificates import Authority, server_context
 from lab.clock import TimeScale, iso, now
 from lab.host import Host, ListeningPort, quiet, run_until_done, stop_signal
@@ -120,7 +121,7 @@ class Clients:
 class Canary:
     """Which instance a client gets, and the end of the trial when too many of the canary's streams fail."""
 
-    def __init__(self, manifest: Path, scale: TimeScale, log: Log, staging: httpx.AsyncClient, secret: str) -> None:
+    def __init__(self, manifest: Path, scale: TimeScale, log: Log, staging: Caller, secret: str) -> None:
         self.state = "running"
         self.weight = declared_weight(manifest)
         self.since = now()
@@ -178,8 +179,8 @@ class Canary:
     async def _asked(self, method: str, path: str, body: Any = None) -> Any:
         try:
             headers = {"Authorization": f"Bearer {mint(self._secret, 'admin', 60)}"}
-            return (await self._staging.request(method, path, json=body, headers=headers)).json()
-        except (httpx.TransportError, ValueError):
+            return (await self._staging.ask(method, path, body, headers)).json()
+        except (NoAnswerError, ValueError):
             return None
 
     async def _roll_back(self, share: float, lasted: float) -> None:
@@ -209,7 +210,6 @@ class Ingress:
 
     def __init__(self, settings: Settings) -> None:
         environment = os.environ
-        key = {INTERNAL_HEADER: settings.internal_key}
         self.log = Log(Path(environment["INGRESS_LOG"]))
         self.authority = Authority(Path(environment["CERTIFICATES"]))
         self.tls = server_context()
@@ -223,7 +223,7 @@ class Ingress:
             "staging": environment["STAGING_URL"],
         }
         self._instances = {
-            name: httpx.AsyncClient(base_url=url, headers=key, timeout=5.0, trust_env=False)
+            name: Caller(urlsplit(url).port or 80, {INTERNAL_HEADER: settings.internal_key})
             for name, url in urls.items()
         }
         manifest = Path(environment["CANARY_MANIFEST"])
@@ -260,11 +260,11 @@ class Ingress:
             return JSONResponse({"detail": "not from this network"}, 403)
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         try:
-            answer = await self._instances["production"].request(request.method, target)
-        except httpx.TransportError as error:
-            return JSONResponse({"detail": f"no answer: {type(error).__name__}"}, 502)
-        kept = {"Content-Type": answer.headers["Content-Type"]} if "Content-Type" in answer.headers else {}
-        return Response(answer.content, answer.status_code, kept)
+            answer = await self._instances["production"].ask(request.method, target)
+        except NoAnswerError as error:
+            return JSONResponse({"detail": f"no answer: {error}"}, 502)
+        kept = {"Content-Type": answer.content_type} if answer.content_type else {}
+        return Response(answer.body, answer.status, kept)
 
     def _may_read(self, client: str) -> bool:
         return client in self._allowed or bool(self.open_to_all)
@@ -285,11 +285,11 @@ class Ingress:
         """Keep everything: what the canary did is no history."""
 
 
-async def _flag(client: httpx.AsyncClient) -> bool | None:
+async def _flag(caller: Caller) -> bool | None:
     """Return what an instance says of its feature flag; None where it does not answer."""
     try:
-        return bool((await client.get(METRICS)).json()["config"]["useNewWsManager"])
-    except (httpx.TransportError, ValueError, KeyError, TypeError):
+        return bool((await caller.ask("GET", METRICS)).json()["config"]["useNewWsManager"])
+    except (NoAnswerError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Final, cast
 from urllib.parse import urlsplit
 
-import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from lab.calls import Caller, NoAnswerError
 from lab.clock import now
 from lab.host import Host, quiet, run_until_done, stop_signal
 from lab.services.sse.app import DATED, HEARTBEAT, MONITORING, STREAM
@@ -28,6 +28,7 @@ HEARTBEAT_EVERY_S: Final = 60.0
 BACK_AFTER_S: Final = 3.0
 """Seconds of production after which a client that was cut off comes back."""
 OPENED_WITHIN_S: Final = 15.0
+ANSWERS_WITHIN_S: Final = 10.0
 AT_A_TIME: Final = 50
 FIRST_EVENT: Final = re.compile(rb"event: connected\r?\ndata: (\{.*?\})\r?\n")
 LARGEST_OPENING: Final = 1 << 16
@@ -104,13 +105,7 @@ class Clients:
         parts = urlsplit(environment["SSE_URL"])
         self._address = str(parts.hostname), int(parts.port or 80)
         self._key = settings.internal_key
-        self._http = httpx.AsyncClient(
-            base_url=environment["SSE_URL"],
-            headers={INTERNAL_HEADER: self._key},
-            timeout=10.0,
-            trust_env=False,
-            verify=False,
-        )
+        self._caller = Caller(self._address[1], {INTERNAL_HEADER: self._key}, ANSWERS_WITHIN_S)
         self._alive: set[str] = set()
         self._staying: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Semaphore(AT_A_TIME)
@@ -205,8 +200,8 @@ class Clients:
         """Say at the interval who is alive."""
         while True:
             if self._alive:
-                with suppress(httpx.TransportError):
-                    await self._http.post(HEARTBEAT, json={"connections": list(self._alive)})
+                with suppress(NoAnswerError):
+                    await self._caller.ask("POST", HEARTBEAT, {"connections": list(self._alive)})
             await asyncio.sleep(self._scale.window(HEARTBEAT_EVERY_S))
 
     @asynccontextmanager
@@ -225,8 +220,8 @@ class Clients:
             await _ended(task for task, _ in came)
 
     async def told_open(self) -> int:
-        """Return how many connections the service says are open; raises httpx.TransportError where it does not."""
-        told = (await self._http.get(MONITORING)).json()
+        """Return how many connections the service says are open; raises NoAnswerError where it does not."""
+        told = (await self._caller.ask("GET", MONITORING)).json()
         return int(told["connection_stats"]["active_connections"])
 
     async def leave(self) -> None:

@@ -4,8 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
-import httpx
-
+from lab.calls import Caller
 from lab.clock import TimeScale
 from lab.log import Log
 from lab.services.ingress import WEIGHT, Canary
@@ -51,9 +50,9 @@ def test_a_trial_that_begins_again_is_not_ended_by_what_was_counted_before(tmp_p
     async def play() -> list[str]:
         staging = Staging()
         server = await asyncio.start_server(staging.answer, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with server, httpx.AsyncClient(base_url=url, trust_env=False) as client:
-            canary = Canary(manifest, TimeScale(600), Log(tmp_path / "ingress.log"), client, "secret" * 8)
+        staged = Caller(server.sockets[0].getsockname()[1])
+        async with server:
+            canary = Canary(manifest, TimeScale(600), Log(tmp_path / "ingress.log"), staged, "secret" * 8)
             watching = asyncio.create_task(canary.watch())
             await come_to(lambda: staging.flags == [False])
             staging.held.clear()
