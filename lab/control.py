@@ -6,6 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -17,11 +18,12 @@ from starlette.types import Receive, Scope, Send
 from lab.calls import Answer, Caller, NoAnswerError
 from lab.clock import iso, now
 from lab.desk import Desk
+from lab.disturbance import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, Disturbance
 from lab.doors import BufferingProxy, Door
 from lab.faults import catalogue
 from lab.faults.catalogue import Values
 from lab.health import Health
-from lab.host import ListeningPort, injected, key_is_right, quiet, run_until_done, stop_signal
+from lab.host import FORGET, RENEW, ListeningPort, injected, key_is_right, quiet, run_until_done, stop_signal
 from lab.link import SupervisorLink
 from lab.processes import Environment, NoEndError, Processes
 from lab.prometheus import PROCESS, PrometheusServer, binary
@@ -29,14 +31,9 @@ from lab.redis_cluster import mend
 from lab.settings import NODES, SERVERS, SERVICES, SSE_REDIS, Settings
 
 READY_WITHIN_S: Final = 40.0
-RECOVERED_WITHIN_S: Final = 30.0
 POLL_S: Final = 0.05
-SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 0.5
-"""Between two questions whether all is well: each costs everybody who answers it a few milliseconds."""
-STEADY: Final = 3
-"""Looks in a row after which the lab is believed to be up: a service may not have noticed yet that it lost another."""
 APART: Final = frozenset({"wsmanager", "wsmanager_staging", "ingress", "sse", "sse_clients", "cloudwatch"})
-"""Processes whose faults change nothing about what the market service and the gateway say."""
+"""Processes whose faults change nothing about what the market service and the gateway say, or remember."""
 ANSWERS_WITHIN_S: Final = 20.0
 SERVING_WITHIN_S: Final = 8.0
 SETTLED_WITHIN_S: Final = 3.0
@@ -97,15 +94,14 @@ class Control:
         self.active: dict[str, Injected] = {}
         self.started_at = now()
         self._issued = 0
-        self._disturbed_since: float | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._settling: asyncio.Task[Any] | None = None
         self._dead_doors: set[str] = set()
         headers = {"X-Lab-Key": settings.control_key}
         self._callers = {name: Caller(settings.ports.private(name), headers, CALL_TIMEOUT_S) for name in SERVICES}
         self.processes = Processes(link, settings)
         prometheus = PrometheusServer(settings) if binary() else None
         self.health = Health(settings, prometheus)
+        self._disturbance = Disturbance(self._forget_since, partial(self.health.is_up, "market"))
         self.infrastructure = Infrastructure(link, settings, self.processes, self.wait_until_healthy, prometheus)
         self.desk = Desk("control", self.infrastructure)
         self._app = self.routes()
@@ -134,19 +130,22 @@ class Control:
         self._issued += 1
         handle = f"f-{self._issued}"
         done: list[str] = []
-        if self._disturbed_since is None:
-            self._disturbed_since = now()
+        places = fault.places(values)
+        if _concerns_the_market(places):
+            self._disturbance.begin(handle)
         try:
-            for place in fault.places(values):
+            for place in places:
                 await self._inject_at(place, handle, fault_id, values)
                 done.append(place)
         except Exception:
             await self._lift_at(done, handle)
+            await self._disturbance.end(handle)
             raise
         self.active[handle] = Injected(fault_id, values, done, now())
         if ttl_s is not None:
             self.active[handle].expiry = asyncio.create_task(self._lift_after(handle, ttl_s))
-        await self._renew(done)
+        if _concerns_the_market(done):
+            await self._renew()
         return handle
 
     async def _inject_at(self, place: str, handle: str, fault_id: str, values: Values) -> None:
@@ -187,9 +186,9 @@ class Control:
             fault.expiry.cancel()
         await self._lift_at(fault.places, handle)
         await self._revive_doors()
-        if not self.active:
-            await self._settle(self._disturbed_since or fault.since)
-        await self._renew(fault.places)
+        await self._disturbance.end(handle)
+        if _concerns_the_market(fault.places):
+            await self._renew()
         return True
 
     async def reset(self) -> None:
@@ -206,8 +205,8 @@ class Control:
         for service in SERVICES:
             await self._when_answering(service)
             await self._call(service, "POST", "/__lab/reset")
-        await self._settle(0.0)
-        await self._renew(SERVICES)
+        await self._disturbance.end_all()
+        await self._renew()
 
     async def _run(self, names: Iterable[str]) -> None:
         for name in names:
@@ -236,38 +235,14 @@ class Control:
                 self._dead_doors.discard(process["name"])
                 await self.infrastructure.doors[process["name"]].admit("node is dead")
 
-    async def _settle(self, since: float) -> None:
-        await self._forget_since(since)
-        if self._settling is not None:
-            self._settling.cancel()
-        self._settling = self._spawn(self._settle_once_healthy(since))
-
-    async def _settle_once_healthy(self, since: float) -> None:
-        # Between lifting a fault and recovery, connection attempts may still fail on its account; what is caused
-        # meanwhile belongs to the same disturbance.
-        deadline = asyncio.get_running_loop().time() + RECOVERED_WITHIN_S
-        ups, pause_s = 0, SHORTEST_PAUSE_S
-        while not self.active and asyncio.get_running_loop().time() < deadline:
-            ups = ups + 1 if await self.health.is_up() else 0
-            if ups == STEADY:
-                if not self.active:
-                    self._disturbed_since = None
-                    await self._forget_since(since)
-                return
-            pause_s = SHORTEST_PAUSE_S if ups else min(pause_s * 1.3, LONGEST_PAUSE_S)
-            await asyncio.sleep(pause_s)
-
     async def _forget_since(self, since: float) -> None:
-        for service in SERVICES:
-            with suppress(NoAnswerError):
-                await self._call(service, "POST", "/__lab/forget", {"since": since})
+        with suppress(NoAnswerError):
+            await self._call("market", "POST", FORGET, {"since": since})
 
-    async def _renew(self, places: Iterable[str]) -> None:
-        if APART.issuperset(places):
-            return
+    async def _renew(self) -> None:
         for service in ("market", "gateway"):  # in this order: the gateway repeats the market's figures
             with suppress(NoAnswerError):
-                await self._call(service, "POST", "/__lab/renew")
+                await self._call(service, "POST", RENEW)
 
     async def is_healthy(self) -> bool:
         """Whether everything is up, has been, and prices flow to Redis without loss or delay."""
@@ -398,6 +373,10 @@ class Control:
         for door in self.infrastructure.doors.values():
             door.connections = 0
         return Response(status_code=204)
+
+
+def _concerns_the_market(places: Iterable[str]) -> bool:
+    return not APART.issuperset(places)
 
 
 async def serve(settings: Settings, supervisor_end: socket.socket, faults: list[tuple[str, Values]]) -> None:

@@ -11,7 +11,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from functools import lru_cache
@@ -36,11 +36,15 @@ from lab.traffic import Traffic
 
 T = TypeVar("T")
 RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+RENEW: Final = "/__lab/renew"
+"""Route on which a service that shows measurements made earlier makes them anew, where it has one."""
+FORGET: Final = "/__lab/forget"
+"""Route on which a service drops the history that faults caused since a moment (seconds since 1970)."""
 SECRETS: Final = ("JWT_SECRET", "AWS_SECRET_ACCESS_KEY")
 
 
 class Target(Protocol):
-    """What faults act on in a service, and what the service does once they are lifted."""
+    """What faults act on in a service."""
 
     host: "Host"
 
@@ -50,12 +54,6 @@ class Target(Protocol):
 
     def refuses(self, scope: Scope) -> bool:
         """Whether the service turns this caller away, whatever else may be wrong."""
-
-    async def renew(self) -> None:
-        """Measure anew whatever the service serves from a measurement made earlier."""
-
-    def forget_since(self, moment: float) -> None:
-        """Drop history that faults caused after `moment` (seconds since 1970)."""
 
 
 class _Server(uvicorn.Server):
@@ -203,9 +201,12 @@ class ListeningPort:
 
 
 class Host:
-    """Runs one service: public port, private control port, faults, request counters."""
+    """Runs one service: public port, private control port, faults, request counters.
 
-    def __init__(self, name: str, app: ASGIApp, target: Target, settings: Settings) -> None:
+    `own` are routes of the control plane that only this service has.
+    """
+
+    def __init__(self, name: str, app: ASGIApp, target: Target, settings: Settings, own: Iterable[Route] = ()) -> None:
         self.name = name
         self.settings = settings
         self.started_at = now()
@@ -220,10 +221,9 @@ class Host:
                 Route("/__lab/faults", self._inject, methods=["POST"]),
                 Route("/__lab/faults/{handle}", self._lift, methods=["DELETE"]),
                 Route("/__lab/reset", self._reset, methods=["POST"]),
-                Route("/__lab/renew", self._renew, methods=["POST"]),
-                Route("/__lab/forget", self._forget, methods=["POST"]),
                 Route("/__lab/requests", self._requests),
                 Route("/__lab/requests/reset", self._reset_requests, methods=["POST"]),
+                *own,
             ]
         )
         self.public = ListeningPort(self.dispatch, settings.ports[name])
@@ -270,14 +270,6 @@ class Host:
 
     async def _reset(self, _request: Request) -> Response:
         await self.desk.reset()
-        return Response(status_code=204)
-
-    async def _renew(self, _request: Request) -> Response:
-        await self.target.renew()
-        return Response(status_code=204)
-
-    async def _forget(self, request: Request) -> Response:
-        self.target.forget_since(float((await request.json())["since"]))
         return Response(status_code=204)
 
     async def _requests(self, _request: Request) -> Response:

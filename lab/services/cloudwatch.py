@@ -166,12 +166,6 @@ class Sink:
         """Turn nobody away."""
         return False
 
-    async def renew(self) -> None:
-        """Do nothing: what was published stays."""
-
-    def forget_since(self, moment: float) -> None:
-        """Keep everything: what was published stays."""
-
 
 def _of_query(body: str) -> dict[str, Any]:
     """Read what libraries before the JSON protocol send."""

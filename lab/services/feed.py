@@ -270,12 +270,6 @@ class Feed:
         """Turn nobody away: there is no access control here."""
         return False
 
-    async def renew(self) -> None:
-        """Do nothing: the feed shows no measurements."""
-
-    def forget_since(self, moment: float) -> None:
-        """Keep everything: the feed has no history."""
-
 
 def answering_pings(feed: Feed) -> type[WebSockets]:
     """Protocol of the feed's door: as usual, but for pongs that a fault withholds."""

@@ -18,7 +18,7 @@ from starlette.types import Scope
 
 from lab.calls import Caller, LateError, NoAnswerError
 from lab.clock import iso, now
-from lab.host import Host, quiet, run_until_done, stop_signal
+from lab.host import RENEW, Host, quiet, run_until_done, stop_signal
 from lab.log import Log
 from lab.services.lines import system_health
 from lab.settings import Settings
@@ -294,12 +294,10 @@ class Gateway:
             return request.url.path in {SUMMARY, QUICK_HEALTH, *DEBUG}
         return False
 
-    async def renew(self) -> None:
+    async def renew(self, _request: Request) -> Response:
         """Drop the cached summary."""
         self._summary = None
-
-    def forget_since(self, moment: float) -> None:
-        """Keep everything: the gateway has no history."""
+        return Response(status_code=204)
 
 
 def _no_such_number(name: str) -> float:
@@ -347,7 +345,7 @@ def zeros(path: str) -> Body:
 async def serve(settings: Settings) -> None:
     """Run the gateway until told to stop."""
     gateway = Gateway(settings)
-    host = Host("gateway", gateway.routes(), gateway, settings)
+    host = Host("gateway", gateway.routes(), gateway, settings, [Route(RENEW, gateway.renew, methods=["POST"])])
     await host.private.open()
     await host.public.open()
     await stop_signal()

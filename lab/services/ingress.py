@@ -278,12 +278,6 @@ class Ingress:
         """Turn nobody away here: the front has its own rule."""
         return False
 
-    async def renew(self) -> None:
-        """Do nothing: every figure is of now."""
-
-    def forget_since(self, moment: float) -> None:
-        """Keep everything: what the canary did is no history."""
-
 
 async def _flag(caller: Caller) -> bool | None:
     """Return what an instance says of its feature flag; None where it does not answer."""

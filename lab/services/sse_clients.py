@@ -232,12 +232,6 @@ class Clients:
         """Turn nobody away."""
         return False
 
-    async def renew(self) -> None:
-        """Do nothing: they are there or not."""
-
-    def forget_since(self, moment: float) -> None:
-        """Keep everything: nothing is remembered."""
-
 
 async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
     ending = list(tasks)

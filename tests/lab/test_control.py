@@ -144,6 +144,23 @@ def test_a_lost_feed_is_logged_and_warmed_up_after(lab: RunningLab) -> None:
     assert "WebSocket connection closed" in lab.logged("market")
 
 
+def test_a_lost_feed_is_soon_forgotten_whatever_was_lifted_before_it_and_whatever_else_is_broken(
+    lab: RunningLab,
+) -> None:
+    def forgotten() -> bool:
+        status = lab.get("market", "/api/debug/websocket")[1]["connection_status"]
+        return all(one["connected"] for one in status["listeners"].values()) and status["uptime_percent"] == 100
+
+    streams = lab.fault("F.sse.cleanup_flag", running=False)
+    for looks in range(6):  # so that the feed is lost sooner or later after another fault has been lifted
+        lab.heal(lab.fault("F.mkt.listener_flag", is_running=False))
+        for _ in range(looks):
+            lab.is_up("market")
+        lab.heal(lab.fault("F.http.down", service="feed"))
+        wait_until(forgotten, 15, "the gap is forgotten")
+    lab.heal(streams)
+
+
 def test_gateway_requests_are_logged_with_their_id(lab: RunningLab) -> None:
     token = lab.variables["LAB_ADMIN_TOKEN"]
     headers = {"Authorization": f"Bearer {token}", "X-Request-Id": "req-4711"}

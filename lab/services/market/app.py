@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from lab.host import Host, quiet, run_until_done, stop_signal
+from lab.host import FORGET, RENEW, Host, quiet, run_until_done, stop_signal
 from lab.services.market.diagnostics import NoSampleError
 from lab.services.market.prerequisites import validate
 from lab.services.market.service import Market
@@ -57,10 +57,24 @@ def routes(market: Market) -> Starlette:
     )
 
 
+def of_the_control_plane(market: Market) -> list[Route]:
+    """Routes by which the control plane lets the service look anew, and forget what a fault has left behind."""
+
+    async def renew(_request: Request) -> Response:
+        await market.renew()
+        return Response(status_code=204)
+
+    async def forget(request: Request) -> Response:
+        market.forget_since(float((await request.json())["since"]))
+        return Response(status_code=204)
+
+    return [Route(RENEW, renew, methods=["POST"]), Route(FORGET, forget, methods=["POST"])]
+
+
 async def serve(settings: Settings) -> int:
     """Run the service until told to stop; returns the exit code."""
     market = Market(settings)
-    host = Host("market", routes(market), market, settings)
+    host = Host("market", routes(market), market, settings, of_the_control_plane(market))
     await host.private.open()
     market.log.write("INFO", "startup", "🚀 Starting Python Market Service")
     if not await validate(market.nodes, market.log) and os.environ["PREREQUISITES"] == "blocking":

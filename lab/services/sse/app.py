@@ -148,12 +148,6 @@ class Service:
         """Turn nobody away: what an admin may do alone says so itself."""
         return False
 
-    async def renew(self) -> None:
-        """Do nothing: every figure is of now."""
-
-    def forget_since(self, moment: float) -> None:
-        """Keep everything: counters only grow."""
-
     def opening(self, connection_id: str, last_event_id: str) -> bytes:
         """Return the first event of a stream, and after it those that the client has missed."""
         manager = self.manager

@@ -166,12 +166,6 @@ class Manager:
         """Turn nobody away: what is open to whom is the ingress's business."""
         return False
 
-    async def renew(self) -> None:
-        """Do nothing: every figure is of now."""
-
-    def forget_since(self, moment: float) -> None:
-        """Keep everything: counters only grow."""
-
 
 async def _code_of_the_end(websocket: WebSocket) -> int:
     try:
