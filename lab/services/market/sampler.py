@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from statistics import median
 from typing import Any, Final
 
@@ -216,36 +217,37 @@ class Sampler:
         # Pings first: a test queueing on the same event loop would lengthen them.
         await asyncio.wait({after}, timeout=0.5)
         owners = {symbol: self._owner(symbol) for symbol in self._tested()}
+        left = {node: iter([one for one in owners if owners[one] == node]) for node in owners.values()}
+        samples = {symbol: TestSample(symbol) for symbol in owners}
         loop = asyncio.get_running_loop()
         deadline = loop.time() + TESTS_PATIENCE_S
-        left = iter(sorted(owners, key=lambda symbol: owners[symbol].name))
-        samples = {symbol: TestSample(symbol) for symbol in owners}
-        workers: list[asyncio.Task[None]] = []
+        working: dict[Node, list[asyncio.Task[None]]] = {node: [] for node in left}
 
-        async def work(number: int) -> None:
-            for symbol in left:
-                late = loop.call_later(STAGGER_S, begin)
+        async def work(node: Node, number: int) -> None:
+            for symbol in left[node]:
+                late = loop.call_later(STAGGER_S, begin, node)
                 try:
-                    samples[symbol] = await self._test(owners[symbol], symbol, deadline)
+                    samples[symbol] = await self._test(node, symbol, deadline)
                 finally:
                     late.cancel()
-                if number < len(workers):
-                    return  # it came late, and another goes on
+                if number < len(working[node]):
+                    return  # the answer was late, and another goes on
 
-        def begin() -> None:
-            workers.append(asyncio.create_task(work(len(workers) + 1)))
+        def begin(node: Node) -> None:
+            working[node].append(asyncio.create_task(work(node, len(working[node]) + 1)))
 
-        # One after the other while Redis is quick, side by side once an answer is late.
-        begin()
+        # Of each node one after the other while it is quick, side by side once an answer is late.
+        for node in left:
+            begin(node)
         try:
             async with asyncio.timeout_at(deadline):
-                while running := [worker for worker in workers if not worker.done()]:
+                while running := [one for one in chain(*working.values()) if not one.done()]:
                     await asyncio.gather(*running)
         except TimeoutError:
             pass  # what has not answered by now has not succeeded
         finally:
-            for worker in workers:
-                worker.cancel()
+            for one in chain(*working.values()):
+                one.cancel()
         return list(samples.values())
 
     async def _test(self, node: Node, symbol: str, deadline: float) -> TestSample:
