@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from healthgate import LeftOut, Measured, NoData
+from healthgate import LeftOut, Measured, NoData, NotYet
 
 SHOWN = 10
 """Offenders named in a failure; the rest are counted."""
@@ -18,6 +18,7 @@ class Findings:
     def __init__(self) -> None:
         self.offenders: list[str] = []
         self.doubts: list[str] = []
+        self.early: list[NotYet] = []
 
     def expect(self, holds: bool, otherwise: str) -> None:
         """Note an offender unless the expectation `holds`."""
@@ -26,18 +27,25 @@ class Findings:
 
     @contextmanager
     def examining(self) -> Iterator[None]:
-        """Turn missing data within the block into a doubt; what need not be here is none."""
+        """Turn missing data within the block into a doubt; what need not be here, or is not known yet, is none."""
         try:
             yield
         except LeftOut:
             return
+        except NotYet as nothing:
+            self.early.append(nothing)
         except NoData as nothing:
             self.doubts.append(str(nothing))
 
     def measured(self, detail: str = "") -> Measured:
-        """Return how many offenders there are and which, with `detail` where there is none; NoData in doubt."""
+        """Return how many offenders there are and which, with `detail` where there is none; NoData in doubt.
+
+        Where nothing else is in doubt, what is not known yet is raised as that.
+        """
         if self.doubts and not self.offenders:
             raise NoData(listed(self.doubts))
+        if self.early and not self.offenders:
+            raise max(self.early, key=lambda one: one.lacking)
         return Measured(len(self.offenders), listed(self.offenders) or detail)
 
 

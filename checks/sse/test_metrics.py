@@ -2,7 +2,7 @@
 
 from checks.findings import Findings
 from checks.sse import METRICS, MONITORING, SERVER
-from checks.sse.failures import CLEANUPS, ERRORS, failing
+from checks.sse.failures import CLEANUPS, ERRORS, failing, told
 from checks.sse.indicators import MADE_OF
 from healthgate import (
     WARNING,
@@ -21,7 +21,6 @@ from healthgate import (
     measure,
     none,
     percent,
-    share,
     tried,
 )
 from healthgate.readings import Answer, Page, Vector
@@ -117,17 +116,21 @@ def _in_monitoring(body: Facts, name: str) -> float:
     return body.number((GAUGES | COUNTERS)[name])
 
 
-@measure(*(SERVER.query(f"sum(increase({name}[5m]))") for name in (ERRORS, CLEANUPS)))
+LATELY = "30m"
+"""Over what cleanups are counted: once a minute, five minutes have five, of which one that fails is a fifth."""
+
+
+@measure(*(SERVER.query(f"sum(increase({name}[{LATELY}]))") for name in (ERRORS, CLEANUPS)))
 def queried(errors: Vector, cleanups: Vector) -> Measured:
-    """Percent of the cleanups of five minutes that failed, as the Prometheus has them."""
-    return share(errors.number(), cleanups.number(), "cleanups in 5 m", of_nothing=0)
+    """Percent of the cleanups of half an hour that failed, as the Prometheus has them."""
+    return told(errors.number(), cleanups.number(), "in 30 m")
 
 
 @check(
     "sse.prometheus.error_ratio",
-    queried.otherwise(failing("5m")),
+    queried.otherwise(failing(LATELY)),
     stays=at_most(5, percent, warning=5, critical=10),
-    name="Cleanups that fail now",
+    name="Cleanups that failed in half an hour, of 20 or more",
     cause="cleanups fail, on the network or on Redis",
     action="read the error lines and their pattern, check the network, verify the operations on Redis",
     runbook="cleanup-errors",

@@ -29,6 +29,8 @@ from healthgate import (
     Facts,
     Measured,
     NoData,
+    NotYet,
+    Source,
     Tier,
     Unit,
     answered,
@@ -67,6 +69,9 @@ ENOUGH = 200
 
 WORSE_BY, POINTS = 1.5, 1.0
 """The canary may have that many times production's errors, or one percentage point more, whichever is more."""
+
+FEWEST, CHANCE = 10, 2
+"""New streams in an hour, in each of both, of which a share of errors is told; errors that are chance and no share."""
 
 
 @measure(CANARY.outcome, tried(CANARY))
@@ -183,7 +188,12 @@ Created = tuple[float, float, str]
 """New streams of staging and of production, and in which time."""
 
 
-@measure(SERVER.query(f'sum by (environment) (increase({CREATED}{{environment=~"{PRODUCTION}|{STAGING}"}}[1h]))'))
+def in_an_hour(counter: str) -> Source:
+    """Return by how much a counter of each instance grew in an hour, as Prometheus has it."""
+    return SERVER.query(f'sum by (environment) (increase({counter}{{environment=~"{PRODUCTION}|{STAGING}"}}[1h]))')
+
+
+@measure(in_an_hour(CREATED))
 def created_by_prometheus(created: Vector) -> Created:
     """New streams of staging and of production in an hour."""
     return created.number(environment=STAGING), created.number(environment=PRODUCTION), "in an hour"
@@ -207,8 +217,10 @@ def created_somewhere(told: Created | NoData, seen: Created | NoData, page: Page
     """What Prometheus tells of both instances, or what was seen of them where they name no environment to ask by."""
     if not isinstance(told, NoData):
         return told
-    if isinstance(seen, NoData) or isinstance(page, NoData) or not unnamed(page, CREATED):
+    if isinstance(page, NoData) or not unnamed(page, CREATED):
         raise told
+    if isinstance(seen, NoData):
+        raise seen
     return seen
 
 
@@ -287,15 +299,65 @@ def error_share(found: Rates, where: str) -> float:
     return 100 * failed / created
 
 
-@measure(rates(CANARY, STAGING, ERRORS, "5m"), rates(METRICS, PRODUCTION, ERRORS, "5m"), CONTROL)
-def errors_compare(staging: Rates, production: Rates, control: Control | NoData) -> Measured:
+@dataclass(frozen=True)
+class Failed:
+    """Streams of one instance in an hour: how many failed, and how many were opened."""
+
+    errors: float
+    created: float
+
+    @property
+    def percent(self) -> float:
+        """The errors for each new stream, in percent."""
+        return 100 * self.errors / self.created
+
+
+@measure(in_an_hour(ERRORS), in_an_hour(CREATED))
+def failed_by_prometheus(errors: Vector, created: Vector) -> tuple[Failed, Failed]:
+    """What became of the new streams of staging and of production."""
+    staging, production = (
+        Failed(errors.number(environment=name), created.number(environment=name)) for name in (STAGING, PRODUCTION)
+    )
+    return staging, production
+
+
+@measure(grown(CANARY, STAGING, ERRORS, CREATED, over="1h"), grown(METRICS, PRODUCTION, ERRORS, CREATED, over="1h"))
+def failed_as_seen(staging: tuple[Growth, Growth], production: tuple[Growth, Growth]) -> tuple[Failed, Failed]:
+    """What became of the new streams of both, as their pages tell."""
+    (mine, created), (theirs, created_there) = staging, production
+    return Failed(mine.increase, created.increase), Failed(theirs.increase, created_there.increase)
+
+
+@measure(tried(failed_by_prometheus), tried(failed_as_seen), tried(METRICS))
+def failed_somewhere(
+    told: tuple[Failed, Failed] | NoData, seen: tuple[Failed, Failed] | NoData, page: Page | NoData
+) -> tuple[Failed, Failed]:
+    """What Prometheus tells of both instances, or what was seen of them where they name no environment to ask by."""
+    if not isinstance(told, NoData):
+        return told
+    if isinstance(page, NoData) or not unnamed(page, ERRORS):
+        raise told
+    if isinstance(seen, NoData):
+        raise seen
+    return seen
+
+
+@measure(failed_somewhere.otherwise(failed_as_seen), CONTROL)
+def errors_compare(failed: tuple[Failed, Failed], control: Control | NoData) -> Measured:
     """Whether the canary's share of errors is not worse than production's; one without traffic has none."""
-    if rolled_back(control) and not staging[1]:
-        return Measured(True, "rolled back, and no new stream since: there is nothing to compare")
-    mine, theirs = error_share(staging, STAGING), error_share(production, PRODUCTION)
-    allowed = max(WORSE_BY * theirs, theirs + POINTS)
-    said = f"{mine:.3g} % errors in staging, {theirs:.3g} % in production"
-    return Measured(mine <= allowed, said if mine <= allowed else f"{said}; at most {allowed:.3g} % would do")
+    staging, production = failed
+    if rolled_back(control) and staging.created < FEWEST:
+        return Measured(True, f"rolled back, and {staging.created:.0f} new streams in an hour: nothing to compare")
+    if min(staging.created, production.created) < FEWEST:
+        raise NotYet(
+            f"{staging.created:.0f} new streams in {STAGING} and {production.created:.0f} in {PRODUCTION} in an hour,"
+            f" and errors are compared where both have {FEWEST} at least"
+        )
+    allowed = max(WORSE_BY * production.percent, production.percent + POINTS)
+    said = f"{staging.percent:.3g} % errors in {STAGING}, {production.percent:.3g} % in {PRODUCTION}"
+    said += f", of {staging.created:.0f} and {production.created:.0f} new streams in an hour"
+    worse = staging.percent > allowed and round(staging.errors) > CHANCE
+    return Measured(not worse, f"{said}; at most {allowed:.3g} % would do" if worse else said)
 
 
 def well(answer: Answer) -> bool:
@@ -365,7 +427,7 @@ def signals_in_traffic(retried: tuple[Growth] | NoData, canary: Answer) -> Measu
     "wsmanager.canary.error_rate",
     with_errors_counted(errors_compare, signals_compare, CANARY, METRICS),
     stays=equals(True, otherwise=WARNING),
-    name="Errors of the canary against production's",
+    name="Errors of the canary against production's, of 10 new streams or more in an hour",
     cause="the new manager fails more often",
     action="compare the kinds of errors, and prepare the rollback",
     runbook="canary",

@@ -48,6 +48,7 @@ from healthgate.claim.system import IpAddress as IpAddress
 from healthgate.claim.system import StreamUrl as StreamUrl
 from healthgate.claim.system import System as System
 from healthgate.claim.system import Url as Url
+from healthgate.claim.tally import NotYet as NotYet
 from healthgate.printable import shown as shown
 from healthgate.probes.availability import DOWN as DOWN
 from healthgate.probes.availability import answered as answered

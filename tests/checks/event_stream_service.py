@@ -20,7 +20,7 @@ CONNECTIONS, ERROR_RATE = (
     f"sse cloudwatch SSE/ConnectionManager {name}" for name in ("ActiveConnections", "CleanupErrorRate")
 )
 ERRORS_ASKED, CLEANUPS_ASKED = (
-    f"sse prometheus query sum(increase({name}[5m]))" for name in ("sse_cleanup_errors_total", "sse_cleanup_total")
+    f"sse prometheus query sum(increase({name}[30m]))" for name in ("sse_cleanup_errors_total", "sse_cleanup_total")
 )
 
 COUNTER = "GET sse:connections:count"

@@ -45,6 +45,15 @@ def of_instance(
     return world
 
 
+def spanning(world: World, seconds: float) -> World:
+    """Let the second looks at both instances be so long after the first."""
+    for request in (METRICS + AGAIN, CANARY + AGAIN):
+        seen = world.observations[request]
+        seen.at = well.NOW + seconds
+        seen.facts["clock"] = 1000.0 + seconds
+    return world
+
+
 def text(world: World, request: str, change: Callable[[str], str]) -> World:
     for name in (request, request + AGAIN):
         world.observations[name].facts["text"] = change(world.observations[name].facts["text"])

@@ -6,7 +6,7 @@ import pytest
 
 from healthgate.claim.state import State
 from tests.checks import websocket_manager as well
-from tests.checks.instances import blocked, canary, of_instance, said, text
+from tests.checks.instances import blocked, canary, of_instance, said, spanning, text
 from tests.checks.websocket_manager import AGAIN, CANARY, CANARY_HEALTH, CANARY_JSON, CONTROL, HEALTH, JSON, METRICS
 from tests.checks.world import MISSING, World
 
@@ -122,11 +122,12 @@ def test_a_share_that_cannot_be_had_is_no_data_unless_the_declared_one_is_wrong(
     said(silent, "wsmanager.canary.weight", UNKNOWN, "gives no series")
 
 
-def test_where_no_prometheus_is_named_the_share_is_what_this_run_saw():
+def test_where_no_prometheus_is_named_the_share_is_what_runs_saw_in_an_hour():
     world = canary({"stream_creations_total": 569 + 90})
     of_instance(METRICS, "production", well.PRODUCTION_FIGURES, {}, {"stream_creations_total": 5240}, well.BEGAN, world)
     world.systems["wsmanager"].prometheus_url = None
-    said(world, "wsmanager.canary.weight", WARNING, "gets 42.9 % of 210 new streams in 2 s")
+    said(world, "wsmanager.canary.weight", PENDING, "not known yet: 90 in 2 s of 1 h")
+    said(spanning(world, 3600), "wsmanager.canary.weight", WARNING, "gets 42.9 % of 210 new streams in 1 h")
     world.systems["wsmanager"].staging_url = None
     said(world, "wsmanager.canary.weight", OK, "0 new streams that could be seen are too few")
 
@@ -165,21 +166,47 @@ def test_retries_are_compared_as_prometheus_has_recorded_them(staging, in_produc
     said(recorded("retry_rate_5m", staging, in_production), "wsmanager.canary.retry_ratio", state, words)
 
 
-def test_errors_are_compared_as_prometheus_has_recorded_them():
-    check_id = "wsmanager.canary.error_rate"
-    said(recorded("error_rate_5m", 0.00006, 0.0), check_id, OK, "1 % errors in staging")
-    said(recorded("error_rate_5m", 0.0006, 0.0), check_id, WARNING, "10 % errors in staging")
-    nothing = recorded("creation_rate_5m", 0.0, 0.06)
-    said(nothing, check_id, UNKNOWN, "no new stream in staging")
-    said(rolled_back(recorded("creation_rate_5m", 0.0, 0.06)), check_id, OK, "nothing to compare")
-    said(recorded("error_rate_1m", 0.0006, 0.0), "wsmanager.canary.rollback", PENDING, "10 %")
+def failed(errors: tuple[float, float], created: tuple[float, float]) -> World:
+    """Both instances as Prometheus has them in an hour, the canary first."""
+    world = World()
+    for query, (staging, in_production) in ((well.FAILED, errors), (well.CREATED, created)):
+        world.observations[query].facts = well.of_prometheus(well.vector(staging=staging, production=in_production))
+    return world
 
 
-def compared(retries: int, streams: int, there: tuple[int, int]) -> World:
-    """Both instances with so many retries and new streams within two seconds, as their pages tell."""
-    first = canary({"retry_count_total": 24 + retries, "stream_creations_total": 569 + streams})
-    second = {"retry_count_total": 214 + there[0], "stream_creations_total": 5120 + there[1]}
-    return unrecorded(of_instance(METRICS, "production", well.PRODUCTION_FIGURES, {}, second, well.BEGAN, first))
+@pytest.mark.parametrize(
+    ("errors", "created", "state", "words"),
+    [
+        ((0, 0), (24, 216), OK, "0 % errors in staging, 0 % in production, of 24 and 216 new streams"),
+        ((2, 0), (24, 216), OK, "8.33 % errors"),  # two are chance
+        ((3, 0), (24, 216), WARNING, "12.5 % errors in staging, 0 % in production"),
+        ((3, 0), (300, 3000), OK, "1 % errors"),
+        ((4, 0), (300, 3000), WARNING, "at most 1 % would do"),
+        ((15, 10), (100, 100), OK, "15 %"),
+        ((16, 10), (100, 100), WARNING, "at most 15 % would do"),
+        ((9, 0), (9, 216), PENDING, "not known yet: 9 new streams in staging and 216 in production in an hour"),
+        ((9, 0), (10, 216), WARNING, "90 %"),
+        ((0, 0), (0, 216), PENDING, "errors are compared where both have 10 at least"),
+        ((3, 0), (24, 0), PENDING, "24 new streams in staging and 0 in production"),
+    ],
+)
+def test_errors_of_an_hour_are_compared_where_there_are_enough_streams(errors, created, state, words):
+    verdict = failed(errors, created).verdict("wsmanager.canary.error_rate")
+    said(failed(errors, created), "wsmanager.canary.error_rate", state, words)
+    assert verdict.healthy is (state is not WARNING), "too few fail no run"
+
+
+def test_a_canary_that_was_rolled_back_has_no_share_of_errors():
+    said(rolled_back(failed((3, 0), (9, 216))), "wsmanager.canary.error_rate", OK, "nothing to compare")
+    said(rolled_back(failed((3, 0), (24, 216))), "wsmanager.canary.error_rate", WARNING, "12.5 %")
+
+
+def compared(retries: int, streams: int, there: tuple[int, int], times: int = 150) -> World:
+    """Both instances with so many times these retries and new streams within five minutes, as their pages tell."""
+    first = canary({"retry_count_total": 24 + times * retries, "stream_creations_total": 569 + times * streams})
+    second = {"retry_count_total": 214 + times * there[0], "stream_creations_total": 5120 + times * there[1]}
+    world = of_instance(METRICS, "production", well.PRODUCTION_FIGURES, {}, second, well.BEGAN, first)
+    return unrecorded(spanning(world, 300))
 
 
 @pytest.mark.parametrize(
@@ -201,32 +228,26 @@ def test_a_canary_that_retries_more_warns_after_five_minutes_and_the_floor_is_in
     world = compared(4, 2, (20, 20))
     assert world.verdict_after("wsmanager.canary.retry_ratio", 2.0, 270).state is PENDING
     assert world.verdict_after("wsmanager.canary.retry_ratio", 2.0, 300).state is WARNING
-    few = compared(1, 2, (2, 20))
-    said(few, "wsmanager.canary.retry_ratio", PENDING, "5 times")
-    few.time_scale = 60
+    said(compared(1, 2, (2, 20), times=3), "wsmanager.canary.retry_ratio", PENDING, "5 times")
+    few = compared(1, 2, (2, 20), times=2)
     said(few, "wsmanager.canary.retry_ratio", OK, "below 0.01/s")
+    said(spanning(few, 2), "wsmanager.canary.retry_ratio", PENDING, "not known yet: 2 in 2 s of 5 m")
 
 
-def failing(errors: int, streams: int, there: tuple[int, int]) -> World:
-    """Both instances with so many errors and new streams within two seconds."""
+def failing(errors: int, streams: int, there: tuple[int, int], seconds: float = 60) -> World:
+    """Both instances with so many errors and new streams within a minute, as their pages tell."""
     first = canary({"errors_total": 1 + errors, "stream_creations_total": 569 + streams})
     second = {"errors_total": 11 + there[0], "stream_creations_total": 5120 + there[1]}
-    return unrecorded(of_instance(METRICS, "production", well.PRODUCTION_FIGURES, {}, second, well.BEGAN, first))
+    world = of_instance(METRICS, "production", well.PRODUCTION_FIGURES, {}, second, well.BEGAN, first)
+    return unrecorded(spanning(world, seconds))
 
 
-@pytest.mark.parametrize(
-    ("errors", "streams", "there", "state", "words"),
-    [
-        (1, 100, (0, 100), OK, "1 % errors in staging"),
-        (2, 100, (0, 100), WARNING, "at most 1 %"),
-        (15, 100, (10, 100), OK, ""),
-        (16, 100, (10, 100), WARNING, "at most 15 %"),
-        (0, 0, (0, 100), UNKNOWN, "no new stream in staging"),
-        (1, 100, (0, 0), UNKNOWN, "no new stream in production"),
-    ],
-)
-def test_errors_of_the_canary_are_compared_with_productions(errors, streams, there, state, words):
-    said(failing(errors, streams, there), "wsmanager.canary.error_rate", state, words)
+def test_where_no_prometheus_is_named_errors_are_compared_as_runs_saw_them_in_an_hour():
+    check_id = "wsmanager.canary.error_rate"
+    for seconds, state in ((2, PENDING), (3000, PENDING), (3300, WARNING), (7200, WARNING)):
+        world = failing(4, 100, (0, 100), seconds)
+        world.systems["wsmanager"].prometheus_url = None
+        said(world, check_id, state, "4 % errors" if state is WARNING else "not known yet: 4 in")
 
 
 def test_many_errors_for_three_minutes_are_critical_unless_the_canary_was_rolled_back():
@@ -245,10 +266,8 @@ def uncounted(world: World) -> World:
     """Let neither instance count errors, nor Prometheus record any."""
     for name in (METRICS, CANARY):
         text(world, name, lambda page: re.sub(r"(?m)^.*ws_manager_errors_total.*\n", "", page))
-    for series in ("error_rate_5m", "error_rate_1m"):
-        world.observations[well.RECORDED_RATES[series]].facts = well.of_prometheus(
-            {"resultType": "vector", "result": []}
-        )
+    for query in (well.FAILED, well.RECORDED_RATES["error_rate_1m"]):
+        world.observations[query].facts = well.of_prometheus({"resultType": "vector", "result": []})
     return world
 
 
@@ -257,7 +276,8 @@ ERROR_RATE, ROLLBACK = "wsmanager.canary.error_rate", "wsmanager.canary.rollback
 
 def test_where_errors_are_not_counted_retries_and_the_health_check_are_judged():
     for check_id in (ERROR_RATE, ROLLBACK):
-        said(uncounted(World()), check_id, OK, "ws_manager_errors_total is not counted here")
+        said(uncounted(spanning(World(), 120)), check_id, OK, "ws_manager_errors_total is not counted here")
+    said(uncounted(World()), ROLLBACK, PENDING, "not known yet: 0 in 2 s of 2 m")
     said(uncounted(compared(3, 2, (20, 20))), ERROR_RATE, OK, "1.5 times as often as production")
     said(uncounted(compared(4, 2, (20, 20))), ERROR_RATE, WARNING, "2 times as often as production")
     said(uncounted(compared(1, 0, (20, 20))), ERROR_RATE, UNKNOWN, "no new stream in staging")
@@ -271,7 +291,7 @@ def test_a_canary_without_counted_errors_is_to_be_rolled_back_by_its_retries_or_
     said(uncounted(compared(1, 2, (20, 20))), ROLLBACK, OK, "0.5 retries/s")
     said(uncounted(compared(2, 2, (20, 20))), ROLLBACK, PENDING, "1 retries/s (at most 0.5)")
     for status in ("refused", "reset"):
-        ill = uncounted(World()).fail(CANARY_HEALTH, status, "nothing there")
+        ill = uncounted(spanning(World(), 120)).fail(CANARY_HEALTH, status, "nothing there")
         assert ill.verdict_after(ROLLBACK, 100.0, 180).state is CRITICAL
         assert rolled_back(ill).verdict_after(ROLLBACK, 100.0, 180).state is OK
     said(uncounted(World()).fail(CANARY_HEALTH, "late", "too late"), ROLLBACK, UNKNOWN, "too late")
@@ -281,7 +301,9 @@ def test_errors_that_are_counted_outrank_the_other_signals_and_are_missed_only_w
     ill = failing(0, 100, (0, 100)).answer(CANARY_HEALTH, 503)
     said(ill, ERROR_RATE, OK)
     said(ill, ROLLBACK, OK, "0 %")
-    half = text(failing(0, 100, (0, 100)), CANARY, lambda page: re.sub(r"(?m)^ws_manager_errors_total.*\n", "", page))
+    half = text(
+        failing(0, 100, (0, 100), 120), CANARY, lambda page: re.sub(r"(?m)^ws_manager_errors_total.*\n", "", page)
+    )
     said(half, ROLLBACK, OK, "is not counted here")
     reset = failing(-1, 100, (0, 100))
     said(reset, ROLLBACK, UNKNOWN, "fell")

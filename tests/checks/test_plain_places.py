@@ -6,7 +6,7 @@ import pytest
 
 from healthgate.claim.state import State
 from tests.checks import websocket_manager as well
-from tests.checks.instances import said
+from tests.checks.instances import said, spanning
 from tests.checks.websocket_manager import AGAIN, CANARY, JSON, METRICS
 from tests.checks.world import CATALOGUE, MISSING, World
 
@@ -27,7 +27,7 @@ def plain() -> World:
     for one in targets:
         del one["labels"]["environment"]
     world.observations[well.TARGETS].facts = well.of_prometheus({"activeTargets": targets})
-    for query in (well.CREATED, *well.RECORDED_RATES.values()):
+    for query in (well.CREATED, well.FAILED, *well.RECORDED_RATES.values()):
         world.observations[query].facts = well.of_prometheus({"resultType": "vector", "result": []})
     return world
 
@@ -37,9 +37,11 @@ OF_THE_MANAGER = sorted(name for name in CATALOGUE.checks if name.startswith("ws
 
 
 def test_every_check_can_be_judged_where_nothing_names_its_environment():
-    world = plain()
+    world = spanning(plain(), 3600)
     verdicts = {name: world.verdict(name) for name in OF_THE_MANAGER}
-    assert {name: told.reason for name, told in verdicts.items() if told.state is not OK} == {}
+    reasons = {name: told.reason for name, told in verdicts.items() if told.state is not OK}
+    assert list(reasons) == ["wsmanager.canary.error_rate"], reasons
+    assert "in an hour, and errors are compared where both have 10 at least" in reasons["wsmanager.canary.error_rate"]
 
 
 def test_what_is_wrong_there_is_said_as_everywhere():

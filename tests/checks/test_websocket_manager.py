@@ -6,7 +6,7 @@ import pytest
 
 from healthgate.claim.state import State
 from tests.checks import websocket_manager as well
-from tests.checks.instances import blocked, production, said, text
+from tests.checks.instances import blocked, production, said, spanning, text
 from tests.checks.websocket_manager import DEFAULT, HEALTH, JSON, METRICS, NOW
 from tests.checks.world import MISSING, World
 
@@ -278,18 +278,22 @@ def test_many_connections_warn_at_once_and_are_critical_after_five_minutes():
 
 
 def test_retries_are_counted_by_the_second_of_production():
-    said(production({"retry_count_total": 215}), "wsmanager.retry.rate", OK)
+    check_id = "wsmanager.retry.rate"
+    said(spanning(production({"retry_count_total": 214 + 60}), 120), check_id, OK, "60 in 2 m of 2 m")
+    world = spanning(production({"retry_count_total": 214 + 120}), 120)
+    said(world, check_id, PENDING, "120 in 2 m of 2 m")
+    assert world.verdict_after(check_id, 1.0, 90).state is PENDING
+    assert world.verdict_after(check_id, 1.0, 120).state is WARNING
+    for retries in (0, 1, 2, 2000):
+        said(production({"retry_count_total": 214 + retries}), check_id, PENDING, f"not known yet: {retries} in 2 s")
     world = production({"retry_count_total": 216})
-    said(world, "wsmanager.retry.rate", PENDING, "2 in 2 s")
-    assert world.verdict_after("wsmanager.retry.rate", 1.0, 90).state is PENDING
-    assert world.verdict_after("wsmanager.retry.rate", 1.0, 120).state is WARNING
     world.time_scale = 60
-    said(world, "wsmanager.retry.rate", OK, "2 in 2 m")
+    said(world, check_id, OK, "2 in 2 m")
 
 
 def test_after_a_restart_retries_count_from_nothing():
-    anew = dict.fromkeys(well.PRODUCTION_FIGURES, 0) | {"retry_count_total": 4}
-    said(production(anew, began=NOW + 1), "wsmanager.retry.rate", PENDING, "after a restart")
+    anew = dict.fromkeys(well.PRODUCTION_FIGURES, 0) | {"retry_count_total": 90}
+    said(spanning(production(anew, began=NOW + 1), 120), "wsmanager.retry.rate", PENDING, "90 in 2 m of 2 m, after a")
 
 
 def test_streams_left_behind_warn_after_a_quarter_of_an_hour():

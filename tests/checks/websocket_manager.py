@@ -26,13 +26,14 @@ TLS = f"{W} tls public"
 LOG = f"{W} log"
 RULES, TARGETS, ALERTS, FLAGS = (f"{W} prometheus {what}" for what in ("rules", "targets", "alerts", "flags"))
 OWN_PAGE = f"{W} prometheus GET /metrics"
-CREATED = (
+CREATED, FAILED = (
     f"{W} prometheus query sum by (environment) "
-    '(increase(ws_manager_stream_creations_total{environment=~"production|staging"}[1h]))'
+    f'(increase(ws_manager_{counter}_total{{environment=~"production|staging"}}[1h]))'
+    for counter in ("stream_creations", "errors")
 )
 RECORDED_RATES = {
     series: f"{W} prometheus query ws_manager:{series} and timestamp(ws_manager:{series}) >= time() - 90"
-    for series in ("retry_rate_5m", "error_rate_5m", "creation_rate_5m", "error_rate_1m", "creation_rate_1m")
+    for series in ("retry_rate_5m", "creation_rate_5m", "error_rate_1m", "creation_rate_1m")
 }
 """What Prometheus has recorded of both instances, by the name of the series."""
 
@@ -368,6 +369,7 @@ def facts() -> dict[str, dict[str, Any]]:
         FLAGS: of_prometheus(flags),
         OWN_PAGE: page(own_page(1)),
         CREATED: of_prometheus(vector(staging=24, production=216)),
+        FAILED: of_prometheus(vector(staging=0, production=1)),
         **{
             query: of_prometheus(
                 vector(staging=0.006, production=0.06) if "creation" in name else vector(staging=0, production=0)

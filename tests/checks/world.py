@@ -475,8 +475,8 @@ class World:
     def verdict_after(self, check_id: str, value: float | str | bool, seconds: float) -> Verdict:
         """Return the verdict on one check that has brought the same value at every look of so many seconds before."""
         cadence = CATALOGUE.checks[check_id].cadence
-        looks = range(round(seconds / cadence), 0, -1)
-        taken = [Sample(NOW - number * cadence, value) for number in looks]
+        looks, now = range(round(seconds / cadence), 0, -1), self.verdict(check_id).observed_at or NOW
+        taken = [Sample(now - number * cadence, value) for number in looks]
         return self._judge({check_id: taken}).verdict(check_id)
 
     def verdict_seen(self, check_id: str, *looks: tuple[float, float]) -> Verdict:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from healthgate.claim import catalogue
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.state import State
+from healthgate.claim.tally import Tally
 from healthgate.environment import reader
 from healthgate.environment.profile import Profile
 from healthgate.judge import past
@@ -38,12 +39,16 @@ ENVIRONMENT = "lab"
 DEADLINE = "LAB_DEADLINE"
 """Variable that says how long a request may take."""
 
+MOST_TALLIES = 1000
+"""Looks at a counter that are kept: more than there are in two of the longest windows."""
+
 APART_S = 0.7
 """Seconds between the two looks of a rate."""
 SAMPLE_S = 25.0
 """Seconds for which a run may watch a line that has been crossed: a quarter of an hour of production is 15 s here, and
 looks may be late on a machine that is busy."""
-HEALS_WITHIN_S = 30.0
+HEALS_WITHIN_S = 90.0
+"""Seconds in which everything is well again: what is counted over an hour of production is counted over a minute."""
 PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
 """How much longer each pause between two looks is than the one before, and how long at most: what takes a minute to
 heal need not be looked at forty times."""
@@ -93,6 +98,23 @@ class Healing:
     told: Callable[[Look, Mapping[str, State]], None]
 
 
+class Counters:
+    """What counters were at the looks at one lab, as a history keeps them."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, list[Tally]] = {}
+
+    def keep(self, found: Mapping[str, Sequence[Tally]]) -> None:
+        """Keep what one look saw."""
+        for name, several in found.items():
+            self._kept[name] = [*self._kept.get(name, ()), *several][-MOST_TALLIES:]
+
+    def tallies(self, environment: str, back: Mapping[str, float]) -> Mapping[str, Sequence[Tally]]:
+        """Return the looks of the last so many seconds, by what names the counters."""
+        now, kept = time.time(), self._kept
+        return {name: [one for one in kept.get(name, ()) if one.at >= now - since] for name, since in back.items()}
+
+
 class Bench:
     """A running lab, and looks at it."""
 
@@ -101,6 +123,7 @@ class Bench:
         self.path = folder / f"{ENVIRONMENT}.yaml"
         self.path.write_text(profile_text())
         self._usual = self._profile({})
+        self._counters = Counters()
         self.healing: Healing | None = None
 
     def look(self, given: Given | None = None, known: Known | None = None, only: Collection[str] | None = None) -> Look:
@@ -115,6 +138,7 @@ class Bench:
             apart=APART_S,
             runbooks="docs/runbooks/{name}.md",
             past=known or {},
+            counters=self._counters,
         )
         systems = run.profiles[ENVIRONMENT].systems
         asked_for = CATALOGUE.checks.values() if only is None else [CATALOGUE.checks[name] for name in sorted(only)]
@@ -122,6 +146,7 @@ class Bench:
         run.observe({ENVIRONMENT: selected}, lambda *_: None)
         verdicts = {check.id: run.verdict(ENVIRONMENT, check.id) for check in selected}
         assert run.snapshot is not None
+        self._counters.keep(run.tallies().get(ENVIRONMENT, {}))
         return Look(
             {name: verdict.state for name, verdict in verdicts.items()},
             {name: verdict.reason for name, verdict in verdicts.items()},

@@ -35,8 +35,11 @@ class Outcome:
 
     @property
     def not_ok(self) -> dict[str, str]:
-        """State by check id, of those that are neither ok nor blocked."""
-        return {check: state for check, state in self.states.items() if state not in {"ok", "blocked"}}
+        """State by check id, of those that are neither ok nor blocked, nor what a first run cannot know yet."""
+        checks = self.results.get("checks", [])
+        early = {one["id"] for one in checks if (one["state"], one["value"]) == ("pending", None)}
+        well = {"ok", "blocked"}
+        return {check: state for check, state in self.states.items() if state not in well and check not in early}
 
     @property
     def blocked_by(self) -> dict[str, set[str]]:

@@ -1,5 +1,6 @@
 """From verdicts to one exit code, without a run."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -18,7 +19,7 @@ def verdict(state: State, floor: Floor = Floor.OBJECTIVE, *roots: tuple[str, Sta
         name="x",
         state=state,
         severity="critical",
-        value=None,
+        value=1,
         unit="",
         limit="",
         reason="",
@@ -49,6 +50,16 @@ def test_every_state_has_a_code_at_every_floor(state: State, objective: int, war
     codes = [exit_code([verdict(state, floor)], lost=0) for floor in (Floor.OBJECTIVE, Floor.WARNING, Floor.CRITICAL)]
 
     assert codes == [objective, warning, critical]
+
+
+@pytest.mark.parametrize("floor", Floor)
+def test_what_cannot_be_known_yet_fails_no_run_and_is_not_ok(floor: Floor) -> None:
+    early = replace(verdict(State.PENDING, floor), value=None)
+
+    assert (early.is_early, early.healthy, early.state is State.OK) == (True, True, False)
+    assert exit_code([early], lost=0) == 0
+    assert exit_code([early, verdict(State.CRITICAL, floor)], lost=0) == 1
+    assert not replace(early, state=State.UNKNOWN).healthy
 
 
 @pytest.mark.parametrize(

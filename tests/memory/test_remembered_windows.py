@@ -37,7 +37,7 @@ TOLD = dict(cause="c", action="a", runbook="r", every="30s")
 
 @check(
     "boiler.retries",
-    METRICS["retries_total"].per_second(over="10s"),
+    METRICS["retries_total"].per_second(over="2s"),
     stays=below(0.5, critical=lasting(0.5, "2m")),
     name="r",
     **TOLD,

@@ -2,6 +2,9 @@
 
 What a counter grew by in a time is summed from look to look, in the order of time, so that no time counts twice. A
 counter that falls counts from nothing where its process began anew in between; else there is no telling.
+
+A growth over a window is judged between two looks that span it: nine tenths of the window at least, twice the window at
+most. Of a shorter time nobody knows what the rest of the window brings, in either direction: that is `NotYet`.
 """
 
 from collections.abc import Sequence
@@ -23,8 +26,9 @@ JITTER = 2.0
 KEPT_FOR = 2.0
 """Seconds after which two answers cannot be of the same moment, which servers tell in whole seconds."""
 
-LATE = 1.1
-"""Windows that the oldest look may lie back: runs come a little later than they are meant to."""
+SHORTEST, LONGEST = 0.9, 2.0
+"""Windows that must at least, and may at most, lie between the looks a growth over a window is judged by: runs come a
+little early or late, and every second one may be lost."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Growth:
     """By how much a counter grew in how many seconds; `restarted`: its process began anew in that time.
 
     `seconds` are those of this machine's clock, of which each is `scale` seconds of production; `window` is what was
-    asked for, in seconds of production (None: whatever lies between two looks). `alone`: no earlier run was of help.
+    asked for, in seconds of production (None: whatever lies between two looks).
     """
 
     increase: float
@@ -58,7 +62,6 @@ class Growth:
     restarted: bool = False
     window: float | None = None
     scale: float = 1.0
-    alone: bool = False
 
     @property
     def per_second(self) -> float:
@@ -75,13 +78,31 @@ class Growth:
         """By how much it grew in a second of production."""
         return self.increase / self.covered
 
+    @property
+    def lacking(self) -> float:
+        """The seconds of this machine's clock that are missing before the looks span the window; 0 if they do."""
+        if self.window is None:
+            return 0.0
+        return max(0.0, SHORTEST * self.window / self.scale - self.seconds)
+
     def __str__(self) -> str:
         words = f"{self.increase:.6g} in {spoken(round(self.covered, 1))}"
         if self.window is not None:
             words += f" of {spoken(self.window)}"
-            if self.alone and self.covered * LATE < self.window:
-                words += ", which is what this run saw itself"
         return f"{words}, after a restart" if self.restarted else words
+
+
+class NotYet(NoData):
+    """What cannot be known yet: the looks do not span the time it is about, or too few events came in it.
+
+    `grown` is what was seen of the counters until now. `lacking` is the seconds of this machine's clock after which
+    looks may span it (0: time alone settles nothing).
+    """
+
+    def __init__(self, reason: str, lacking: float = 0.0, grown: "tuple[Growth, ...]" = ()) -> None:
+        super().__init__(reason)
+        self.lacking = lacking
+        self.grown = grown
 
 
 def seconds_between(before: Tally, after: Tally) -> float:
@@ -127,18 +148,23 @@ def increase(name: str, before: Tally, after: Tally) -> tuple[float, bool]:
 
 
 def chosen(own: Sequence[Tally], earlier: Sequence[Tally], window: float) -> list[Tally]:
-    """Return the looks a counter is followed through, the oldest first: those of the last `window` seconds.
+    """Return the looks a counter is followed through, the oldest first: from the one that best spans `window` seconds.
 
-    `own` are those of this run, `earlier` those of others, each the oldest first. Two looks of this run count however
-    far apart they are. Of two that were under way at the same time nobody knows which came first: one of them counts.
+    `own` are those of this run, `earlier` those of others, each the oldest first. Where none spans it, those there are.
+    Two looks of this run count however far apart they are. Of two that were under way at the same time nobody knows
+    which came first: one of them counts.
     """
-    kept = [own[-1]]
-    oldest = own[-1].at - window * LATE
+    newest = own[-1]
+    kept = [newest]
     begun = own[0].at - own[0].took
-    earlier = [tally for tally in earlier if oldest <= tally.at < begun]
-    for tally in reversed([*earlier, *own[:-1]]):
-        if tally.at < kept[-1].at - kept[-1].took and (tally.at >= oldest or len(kept) == 1):
+    before = [tally for tally in earlier if newest.at - tally.at <= window * LONGEST and tally.at < begun]
+    for tally in reversed([*before, *own[:-1]]):
+        if tally.at < kept[-1].at - kept[-1].took and (newest.at - tally.at <= window * LONGEST or len(kept) == 1):
             kept.append(tally)
+    spanning = [tally for tally in kept if newest.at - tally.at >= window * SHORTEST]
+    if spanning:
+        best = min(spanning, key=lambda tally: abs(newest.at - tally.at - window))
+        kept = [tally for tally in kept if tally.at >= best.at]
     return kept[::-1]
 
 

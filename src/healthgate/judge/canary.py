@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from healthgate.claim.state import FAILS_AT, WORST_FIRST, State
+from healthgate.claim.state import WORST_FIRST, State
 from healthgate.judge import outcome
 from healthgate.judge.verdict import Verdict
 
@@ -116,6 +116,6 @@ def compare(verdicts: Iterable[Verdict], baseline: str, canary: str) -> Comparis
 def is_worse(pair: Pair) -> bool:
     """Whether the canary is proven to be in a worse state than the baseline, and one that fails at its floor."""
     canary, baseline = pair.canary.state, pair.baseline.state
-    if canary in UNTOLD or baseline in UNTOLD or canary not in FAILS_AT[pair.canary.floor]:
+    if canary in UNTOLD or baseline in UNTOLD or pair.canary.healthy:
         return False
     return WORST_FIRST.index(canary) < WORST_FIRST.index(baseline)

@@ -10,7 +10,9 @@ from healthgate.claim.limit import Limit, Tier
 from healthgate.claim.observation import AGAIN, Observation, attempt_mark, sample_mark
 from healthgate.claim.source import Absent, Later, LookBack, Measured, Scene
 from healthgate.claim.state import WORST_FIRST, Floor, State
+from healthgate.claim.tally import NotYet
 from healthgate.claim.window import Sample, interval, lacking
+from healthgate.judge import waiting
 from healthgate.judge.growth import ahead
 from healthgate.judge.past import Past
 from healthgate.judge.verdict import Verdict
@@ -58,6 +60,7 @@ class Judge:
         self._terms: dict[str, Terms] = {}
         self._verdicts: dict[str, Verdict] = {}
         self._settling: set[str] = set()
+        self._early: dict[str, float] = {}
 
     def verdict(self, check_id: str) -> Verdict:
         """Return the verdict on a check; blocked if one it requires is not ok."""
@@ -136,11 +139,9 @@ class Judge:
 
     def _measured(self, check: Check) -> Verdict:
         verdict = self._attempted(check)
-        if not check.stays.windowed:
-            return verdict
         taken: list[Sample] = []
         number = 2
-        while (scene := self._sample_scene(check, number)) is not None:
+        while (check.stays.windowed or verdict.is_early) and (scene := self._sample_scene(check, number)) is not None:
             if verdict.value is not None and verdict.observed_at is not None:
                 taken.append(Sample(verdict.observed_at, verdict.value))
             verdict = self._attempt(check, scene, taken)
@@ -158,9 +159,12 @@ class Judge:
         """Return the seconds after which a worse state of a check is proven if all it brings until then is as bad.
 
         None where no line is crossed that needs time: there is nothing to wait for. A look that brought nothing, after
-        others of this run that crossed such a line, is looked after once more: what is so now nobody knows yet.
+        others of this run that crossed such a line, is looked after once more: what is so now nobody knows yet. What
+        cannot be known yet is, after that time, known.
         """
         check, verdict = self.checks[check_id], self.verdict(check_id)
+        if verdict.is_early:
+            return self._early.get(check_id) or None
         taken = [Sample(*one) for one in verdict.samples]
         if not check.stays.windowed or verdict.observed_at is None:
             return None
@@ -177,6 +181,8 @@ class Judge:
     def sampling_interval(self, check_id: str) -> float:
         """Return how far apart, in seconds, this run must look again to judge the windows of a check."""
         check = self.checks[check_id]
+        if self.verdict(check_id).is_early:
+            return self._early[check_id]
         tiers = (check.stays.critical, check.stays.warning)
         cadence = check.cadence / self.scene.time_scale
         return min(interval(t, cadence, self.scene.time_scale) for t in tiers if t is not None and t.needs_window)
@@ -256,6 +262,9 @@ class Judge:
             found = check.reading.value(scene)
         except Violated as violated:
             return self._explained(check, violated) or said(limit.worst, None, str(violated))
+        except NotYet as nothing:
+            self._early[check.id] = nothing.lacking
+            return said(State.PENDING, None, waiting.not_known(nothing, self._needs))
         except NoData as nothing:
             return self._explained(check, nothing) or said(State.UNKNOWN, None, f"no data: {nothing}")
         detail = contradiction = ""
@@ -297,6 +306,10 @@ class Judge:
             return None
         found = ahead(growth, limit, value, at)
         return found.words(limit) if found else None
+
+    @property
+    def _needs(self) -> str:
+        return waiting.NOT_KEPT if self.past is None else waiting.KEPT
 
     def _say(
         self,

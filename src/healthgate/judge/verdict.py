@@ -56,9 +56,14 @@ class Verdict:
     samples: tuple[tuple[float, float | int | str | bool], ...] = field(default=())
 
     @property
+    def is_early(self) -> bool:
+        """Whether it cannot be known yet, so that there is no value: neither well nor ill, and no reason to fail."""
+        return self.state is State.PENDING and self.value is None
+
+    @property
     def healthy(self) -> bool:
         """Whether this verdict passes at the run's floor; a blocked or unknown one never does."""
-        return self.state is not State.BLOCKED and self.state not in FAILS_AT[self.floor]
+        return self.is_early or (self.state is not State.BLOCKED and self.state not in FAILS_AT[self.floor])
 
     @property
     def muted(self) -> bool:

@@ -1,9 +1,8 @@
-"""What counters grew by over a time: as far as this run and those before it looked, in seconds of production."""
+"""What counters grew by over a time, as this run and those before it saw it, in seconds of production."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from healthgate import duration
@@ -12,7 +11,7 @@ from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation
 from healthgate.claim.source import Counter, Field, Later, LookBack, Measured, Probe, Scene, Source
 from healthgate.claim.system import System
-from healthgate.claim.tally import Growth, Tally
+from healthgate.claim.tally import Growth, NotYet, Tally
 from healthgate.probes.http import Exchange
 from healthgate.probes.http_answer import Answer
 
@@ -20,8 +19,8 @@ from healthgate.probes.http_answer import Answer
 class Counted(Source):
     """Counters of one page, followed through the same looks over the last `over`: a tuple of Growth, one a counter.
 
-    The looks are those of this run and, where a history is kept, of earlier ones. ValueError for counters of several
-    pages, and for what is no duration.
+    The looks are those of this run and, where a history is kept, of earlier ones; NotYet where they do not span the
+    time. ValueError for counters of several pages, and for what is no duration.
     """
 
     def __init__(self, counters: Sequence[Counter], over: str, explained_by: str | None = None) -> None:
@@ -47,20 +46,20 @@ class Counted(Source):
 
     def value(self, scene: Scene) -> Any:
         try:
-            return self.growths(scene)
+            found = self.growths(scene)
         except NoData as nothing:
             raise NoData(str(nothing), nothing.explained_by or self.explained_by) from None
+        if lacking := max(growth.lacking for growth in found):
+            raise NotYet(", ".join(dict.fromkeys(map(str, found))), lacking, found)
+        return found
 
     def growths(self, scene: Scene) -> tuple[Growth, ...]:
-        """Return the growth of each counter, all through the same looks."""
-        found = []
-        for counter, looks, alone in self.followed(scene):
-            growth = tally.grown(str(counter), looks, self.over, scene.time_scale)
-            found.append(replace(growth, alone=alone))
-        return tuple(found)
+        """Return the growth of each counter, all through the same looks, however short a time they span."""
+        scale = scene.time_scale
+        return tuple(tally.grown(str(counter), looks, self.over, scale) for counter, looks in self.followed(scene))
 
-    def followed(self, scene: Scene) -> Iterator[tuple[Counter, list[Tally], bool]]:
-        """Yield each counter with the looks it is followed through, and whether they are of this run alone."""
+    def followed(self, scene: Scene) -> Iterator[tuple[Counter, list[Tally]]]:
+        """Yield each counter with the looks it is followed through."""
         (request,) = self._page.ids(self._page.settings(scene.systems))
         seen = scene.looks(request)
         own = [tuple(scene.tally(counter, seen[-1]) for counter in self.counters)]
@@ -71,15 +70,14 @@ class Counted(Source):
         window = self.over / scene.time_scale
         for number, counter in enumerate(self.counters):
             mine = [several[number] for several in reversed(own)]
-            looks = tally.chosen(mine, [several[number] for several in before], window)
-            yield counter, looks, looks[0] in mine
+            yield counter, tally.chosen(mine, [several[number] for several in before], window)
 
 
 class Falling(Counted):
     """How many of several counters fell over a time although their process went on, and which."""
 
     def value(self, scene: Scene) -> Measured:
-        words = [tally.fallen(str(counter), looks) for counter, looks, _ in self.followed(scene)]
+        words = [tally.fallen(str(counter), looks) for counter, looks in self.followed(scene)]
         return Measured(sum(map(bool, words)), "; ".join(word for several in words for word in several))
 
 

@@ -17,7 +17,7 @@ from healthgate.claim.observation import Repeated, attempt_mark, looks_at, sampl
 from healthgate.claim.source import Absent, Later, LookBack, Probe, Scene
 from healthgate.claim.state import Floor
 from healthgate.claim.system import System
-from healthgate.claim.tally import LATE, Tally
+from healthgate.claim.tally import LONGEST, Tally
 from healthgate.claim.window import Sample, reach
 from healthgate.environment.launch import LaunchError, launched
 from healthgate.environment.profile import Profile, ProfileError, Samples
@@ -197,7 +197,7 @@ class Run:
         back: dict[str, float] = {}
         for probe in wanted.probes:
             if isinstance(probe, LookBack):
-                reaching = LATE * probe.over / scale + self.sample
+                reaching = LONGEST * probe.over / scale + self.sample
                 back |= {one.key: max(reaching, back.get(one.key, 0.0)) for one in probe.counters}
         tallies = self.counters.tallies(environment, back) if self.counters is not None and back else {}
         snapshot.looks[environment] = looks
@@ -225,9 +225,15 @@ class Run:
     def _watch(self, selected: Mapping[str, Iterable[Check]], observer: Observer, snapshot: Snapshot) -> None:
         """Look again at what has crossed a line that needs time, all at once, as long as `sample` allows.
 
-        What cannot be proven in that time is not waited for, and a healthy look ends the waiting.
+        What cannot be proven in that time is not waited for, and a healthy look ends the waiting. Counters that were
+        not seen for as long as their windows are looked at again too.
         """
-        several = [(name, check) for name, checks in selected.items() for check in checks if check.stays.windowed]
+        several = [
+            (name, check)
+            for name, checks in selected.items()
+            for check in checks
+            if check.stays.windowed or _looks_back(check, self.profiles[name].systems)
+        ]
         looked = time.monotonic()
         self._recall(several, observer, snapshot)
         ends = looked + self.sample + IN_TIME
@@ -338,7 +344,7 @@ class Run:
     def _suffices(self, environment: str, probe: LookBack, snapshot: Snapshot) -> bool:
         """Whether earlier runs left a look at each counter that says more than a second look of this run would."""
         profile, now = self.profiles[environment], time.time()
-        oldest = now - probe.over / profile.time_scale + profile.systems[probe.system.name].deadline
+        oldest = now - LONGEST * probe.over / profile.time_scale + profile.systems[probe.system.name].deadline
         known = snapshot.tallies[environment]
         moments = [{look.at for look in known.get(one.key, ())} for one in probe.counters]
         return any(oldest <= at <= now - min(self.sample, self.apart) for at in set.intersection(*moments))
@@ -411,6 +417,11 @@ def _crossed(judge: Judge, check: Check) -> bool:
         return judge.crossed(check.id)
     except Exception:  # the check itself is broken: its own test will say so
         return False
+
+
+def _looks_back(check: Check, systems: Mapping[str, System]) -> bool:
+    """Whether a check reads what counters grew by over a time."""
+    return any(isinstance(probe, LookBack) for probe in check.probes(systems))
 
 
 def _worth_waiting(judge: Judge, check: Check, left: float) -> bool:

@@ -87,6 +87,7 @@ def closing(seen: Summary) -> list[str]:
     lines += [f"maintenance: {environment}: {n} muted {window}" for (environment, window), n in muted.items()]
     lines += [f"known issue: {v.environment} {v.id}: {v.issue}" for v in verdicts if v.issue and not v.healthy]
     lines += [f"outlook: {v.environment} {v.id}: {v.outlook}" for v in verdicts if v.outlook]
+    lines += [f"{v.environment} {v.id}: {v.reason}" for v in verdicts if v.is_early]
     blocked = Counter((v.environment, v.reason) for v in verdicts if v.state is State.BLOCKED)
     lines += [f"{environment}: {n} {reason}" for (environment, reason), n in blocked.items()]
     lines += [f"{v.environment}: {v.id} only sums up {', '.join(v.echoes)}" for v in verdicts if v.echoes]
