@@ -176,7 +176,8 @@ def test_without_time_to_watch_a_trend_is_pending(trends: Project, target: Targe
     run = trends.check("-k", "trend")
     assert run.states == {"boiler.trend": "pending"}
     assert target.counts()["/state"] == 1
-    assert re.search(r"rising in each of 3 windows of 1 m \(not yet for long enough to tell\)", run.text)
+    told = r"rising in each of 3 windows of 1 m; 0 s of 3 m so far: look again within 30 s with --history FILE"
+    assert re.search(told + ", or run with --sample 3m", run.text), run.text
 
 
 def test_an_alert_on_a_trend_is_confirmed_as_a_state_is() -> None:

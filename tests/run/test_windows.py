@@ -1,10 +1,12 @@
 """A line that must be crossed for some time: judged from earlier runs, from looks of this run, or not yet."""
 
 import json
+import re
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,7 +175,24 @@ def test_without_a_history_nothing_is_proven_in_one_look(windows: Project) -> No
     run = windows.check()
     assert run.code == 10
     assert run.states["boiler.pressure[0]"] == "pending"
-    assert "not yet for long enough to tell" in run.text
+    assert "0 s of 2 m so far: look again within 1 m with --history FILE, or run with --sample 2m" in run.text
+
+
+def test_what_is_pending_says_how_much_of_the_time_has_passed_and_how_to_end_it(
+    windows: Project, target: Target, tmp_path: Path
+) -> None:
+    """In every output alike."""
+    before(windows, "works", 90, 90)
+    outputs = ("--junitxml", str(tmp_path / "j.xml"), "--alluredir", str(tmp_path / "allure"))
+    run = windows.check("--history", "h.db", "-k", "pressure", *outputs)
+    (found,) = [one for one in run.results["checks"] if one["id"] == "boiler.pressure[0]"]
+    assert found["state"] == "pending"
+    told = r"90 %; it should stay below 80 %, critical above 80 % for 2 m; (\d+ s|1 m|1 m 1 s) of 2 m so far: "
+    told += r"look again within 1 m, or run with --sample \d+(s|m)"
+    assert re.fullmatch(told, found["reason"]), found["reason"]
+    allure = "".join(file.read_text() for file in (tmp_path / "allure").glob("*-result.json"))
+    for text in (run.text, (tmp_path / "j.xml").read_text(), allure):
+        assert found["reason"] in text
 
 
 def test_ten_windows_are_watched_at_once_and_a_second_run_need_not_wait(windows: Project, target: Target) -> None:

@@ -295,7 +295,7 @@ class Judge:
         else:
             reason = seen if state is State.OK else f"{seen}; {contradiction or f'it should stay {limit}'}"
         if state is State.PENDING:
-            reason += " (not yet for long enough to tell)"
+            reason += f"; {self._so_far(check, value, samples)}"
         outlook = self._outlook(check, limit, value, at)
         return replace(said(state, value, f"{reason}; {outlook}" if outlook else reason), outlook=outlook)
 
@@ -310,6 +310,16 @@ class Judge:
     @property
     def _needs(self) -> str:
         return waiting.NOT_KEPT if self.past is None else waiting.KEPT
+
+    def _so_far(self, check: Check, value: object, samples: Sequence[Sample]) -> str:
+        """Return how far the line of a pending check that would be reached first is, and how to end the waiting."""
+        limit, scale = self._here(check).limit, self.scene.time_scale
+        crossed = [tier for tier in (limit.warning, limit.critical) if tier is not None and tier.holds(value)]
+        left = {tier: self._lacking(check, tier, samples) for tier in crossed if samples}
+        first = min((tier for tier in crossed if left.get(tier)), key=lambda tier: left[tier] or 0.0, default=None)
+        if first is None:
+            return "nobody knows when it was read"
+        return waiting.so_far(first, samples, check.cadence / scale, scale, self._needs)
 
     def _say(
         self,
