@@ -12,13 +12,16 @@ FEWEST = 20
 """Cleanups of which a share is told: of fewer, a single failure looks like an outage."""
 
 
-def failing(over: str, fewest: int = FEWEST) -> Source:
-    """Return the percent of at least so many cleanups that failed over a time."""
+def failing(over: str, fewest: int = FEWEST, chance: int = 0) -> Source:
+    """Return the percent of at least so many cleanups that failed over a time; of `chance` failures, none."""
 
     @measure(together(METRICS[ERRORS], METRICS[CLEANUPS], over=over, explained_by=FALLING))
     def counted(grown: tuple[Growth, Growth]) -> Measured:
         errors, cleanups = grown
-        return told(errors.increase, cleanups.increase, str(cleanups).partition(" ")[2], fewest)
+        when = str(cleanups).partition(" ")[2]
+        if 0 < errors.increase <= chance and cleanups.increase >= fewest:
+            return Measured(0.0, f"{errors.increase:.3g} of {cleanups.increase:.6g} cleanups {when}, which is chance")
+        return told(errors.increase, cleanups.increase, when, fewest)
 
     return counted
 

@@ -183,9 +183,9 @@ def _last_counted(log: Log, page: Page | NoData, total: int) -> float | None:
 )
 @check(
     "sse.cleanup.error_trend",
-    failing("10m", fewest=8),
-    stays=at_least(0, percent, warning=rising(over(1), 2, "10m", by=1.5)),
-    name="Cleanups that fail, from one ten minutes to the next, of 8 or more in each",
+    failing("15m", fewest=10, chance=1),
+    stays=at_least(0, percent, warning=rising(over(1), 2, "30m", by=1.5)),
+    name="Cleanups that fail, from one half hour to the next, of 10 or more in each quarter",
     cause="something degrades slowly",
     action="look for a pattern in the error lines",
     runbook="slow-cleanup",

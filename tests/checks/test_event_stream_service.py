@@ -588,10 +588,10 @@ def test_where_there_is_a_prometheus_it_is_asked_for_that_share(errors, total, s
 
 
 def failing(share: float) -> World:
-    """A service of whose cleanups so many percent failed in the last ten minutes, in which there were 100."""
+    """A service of whose cleanups so many percent failed in the last quarter of an hour, in which there were 100."""
     world = exposing(sse_cleanup_errors_total=2 + share, sse_cleanup_total=220, later={"sse_cleanup_total": 220})
     began = {"sse_cleanup_errors_total": 2.0, "sse_cleanup_total": 120.0}
-    world.tallies = {f"{METRICS} · {name}{{}}": [Tally(NOW - 600, value, BEGAN)] for name, value in began.items()}
+    world.tallies = {f"{METRICS} · {name}{{}}": [Tally(NOW - 900, value, BEGAN)] for name, value in began.items()}
     return world
 
 
@@ -609,17 +609,26 @@ def failing(share: float) -> World:
         ((0.1, 0.5), 1.1, WARNING),
     ],
 )
-def test_a_share_that_is_higher_in_each_of_three_ten_minutes_is_a_trend(before, share, state):
-    looks = [(1200.0, before[0]), (900.0, before[0]), (600.0, before[1]), (300.0, before[1])]
+def test_a_share_that_is_higher_in_each_of_three_half_hours_is_a_trend(before, share, state):
+    looks = [(3600.0, before[0]), (2700.0, before[0]), (1800.0, before[1]), (900.0, before[1])]
     verdict = failing(share).verdict_seen("sse.cleanup.error_trend", *looks)
     assert verdict.state is state, verdict.reason
-    assert f"{share:g} of 100 cleanups in 602 s of 10 m" in verdict.reason
+    assert f"{share:g} of 100 cleanups in 902 s of 15 m" in verdict.reason
+
+
+def test_one_cleanup_that_failed_is_no_trend():
+    """One among fifteen is a share of 7 %, which was pending wherever the end of a half hour was missing."""
+    for errors, state, words in ((1, OK, "1 of 15 cleanups in 902 s of 15 m, which is chance"), (2, PENDING, "2 of 15")):
+        world = exposing(sse_cleanup_errors_total=2 + errors, sse_cleanup_total=135, later={"sse_cleanup_total": 135})
+        began = {"sse_cleanup_errors_total": 2.0, "sse_cleanup_total": 120.0}
+        world.tallies = {f"{METRICS} · {name}{{}}": [Tally(NOW - 900, value, BEGAN)] for name, value in began.items()}
+        said(world, "sse.cleanup.error_trend", state, words)
 
 
 def test_a_share_that_may_have_risen_is_not_believed_before_it_was_seen_to():
-    assert failing(3.0).verdict_seen("sse.cleanup.error_trend", (600.0, 2.0), (300.0, 2.0)).state is PENDING
+    assert failing(3.0).verdict_seen("sse.cleanup.error_trend", (1800.0, 2.0), (900.0, 2.0)).state is PENDING
     said(failing(3.0), "sse.cleanup.error_trend", PENDING, "3 %")
-    said(World(), "sse.cleanup.error_trend", PENDING, "not known yet: 0 in 2 s of 10 m, 1 in 2 s of 10 m")
+    said(World(), "sse.cleanup.error_trend", PENDING, "not known yet: 0 in 2 s of 15 m, 1 in 2 s of 15 m")
 
 
 # -- the metrics page -------------------------------------------------------------------------------------------
