@@ -61,6 +61,7 @@ class Judge:
         self._verdicts: dict[str, Verdict] = {}
         self._settling: set[str] = set()
         self._early: dict[str, float] = {}
+        self._requests: dict[str, list[str]] = {}
 
     def verdict(self, check_id: str) -> Verdict:
         """Return the verdict on a check; blocked if one it requires is not ok."""
@@ -251,9 +252,11 @@ class Judge:
         )
 
     def _request_ids(self, check: Check) -> list[str]:
-        systems = self.scene.systems
-        named = (name for probe in check.probes(systems) for name in probe.ids(systems[probe.system.name]))
-        return list(dict.fromkeys(named))
+        if check.id not in self._requests:
+            systems = self.scene.systems
+            named = (name for probe in check.probes(systems) for name in probe.ids(systems[probe.system.name]))
+            self._requests[check.id] = list(dict.fromkeys(named))
+        return self._requests[check.id]
 
     def _attempt(self, check: Check, scene: Scene, taken: Sequence[Sample] = ()) -> Verdict:
         limit = self._here(check).limit
