@@ -12,6 +12,7 @@ CEILINGS_S = {
     "tests/detection/": 2700.0,
     "tests/end_to_end/": 900.0,
     "tests/lab/": 900.0,
+    "tests/schedules/": 1800.0,
     "tests/workflows/": 900.0,
 }
 """Seconds a test may take by where it is, fixtures that it is the first to need included; the longest path decides.

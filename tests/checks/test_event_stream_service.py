@@ -618,7 +618,7 @@ def test_a_share_that_is_higher_in_each_of_three_half_hours_is_a_trend(before, s
 
 def test_one_cleanup_that_failed_is_no_trend():
     """One among fifteen is a share of 7 %, which was pending wherever the end of a half hour was missing."""
-    for errors, state, words in ((1, OK, "1 of 15 cleanups in 902 s of 15 m, which is chance"), (2, PENDING, "2 of 15")):
+    for errors, state, words in ((1, OK, "1 of 15 cleanups in 902 s of 15 m, which"), (2, PENDING, "2 of 15 cleanups")):
         world = exposing(sse_cleanup_errors_total=2 + errors, sse_cleanup_total=135, later={"sse_cleanup_total": 135})
         began = {"sse_cleanup_errors_total": 2.0, "sse_cleanup_total": 120.0}
         world.tallies = {f"{METRICS} · {name}{{}}": [Tally(NOW - 900, value, BEGAN)] for name, value in began.items()}
