@@ -181,7 +181,9 @@ CELLS: dict[str, Cell] = {
     "wsmanager.prom.reload": cell(fault("F.mp.bad_config"), turns=WARNING),
     "wsmanager.prom.retention": cell(fault("F.mp.flag", **{"storage.tsdb.retention.time": "15d"}), turns=WARNING),
     "wsmanager.artifacts.files[grafana-dashboard.json]": cell(
-        edited("grafana-dashboard.json", "truncate"), turns=WARNING, blocked=["wsmanager.grafana.*"]
+        edited("grafana-dashboard.json", "truncate"),
+        turns=WARNING,
+        blocked=["wsmanager.grafana.panels", "wsmanager.grafana.queries_resolve"],
     ),
     "wsmanager.artifacts.files[prometheus-config.yml]": cell(
         edited("prometheus-config.yml", "empty"), turns=WARNING, blocked=["wsmanager.artifacts.scrape_job"]
