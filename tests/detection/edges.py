@@ -533,23 +533,6 @@ def _manifests() -> list[Edge]:
     ]
 
 
-def _uncounted_errors() -> list[Edge]:
-    # what Prometheus has recorded of errors is believed for a while after they are no longer counted
-    dropped = [
-        fault("F.prom.drop", service=service, family="ws_manager_errors_total")
-        for service in ("wsmanager", "wsmanager_staging")
-    ]
-    return [
-        Edge(
-            Injection((*dropped, fault("F.wsm.staging", retry_factor=factor))),
-            {"wsmanager.canary.error_rate": state},
-            disturbs=frozenset({"wsmanager"}),
-            shows_within_s=40,
-        )
-        for factor, state in ((1, OK), (2.5, WARNING))
-    ]
-
-
 def _retry_lines() -> list[Edge]:
     # the lines are counted for a minute, a second here, so that a run may come too late for some of them
     line = "WSManager: stream btcusdt@kline_1m retry attempt 3 in 4000 ms"
@@ -741,7 +724,6 @@ EDGES: list[Edge] = [
     *_pages(),
     *_certificates(),
     *_expressions(),
-    *_uncounted_errors(),
     *_manifests(),
     *_retry_lines(),
     *(
