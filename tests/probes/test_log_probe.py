@@ -279,6 +279,52 @@ def test_a_line_without_a_moment_has_that_of_the_line_above(path: Path) -> None:
     assert [line.at for line in read(path, reach=10**9).lines("leak")] == [1772442909.0, 1772442900.0, 1772442900.0]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ts=2026-03-02T09:15:09.000Z caller=main.go:1 level=error LEAK: logfmt",
+        'time="2026-03-02T09:15:09Z" level=error msg="LEAK:"',
+        '{"time":"2026-03-02T09:15:09Z","message":"LEAK:"}',
+        '{"@timestamp": "2026-03-02T10:15:09.000000000+01:00", "message": "LEAK:"}',
+        "[2026-03-02T09:15:09Z] LEAK:",
+        "\t2026-03-02T09:15:09Z LEAK:",
+    ],
+)
+def test_a_moment_may_stand_behind_its_name_or_in_brackets(path: Path, line: str) -> None:
+    """As most servers write it that are not written in Python."""
+    path.write_text(f"2026-03-02T09:15:00Z x\n{line}\n")
+
+    assert [line.at for line in read(path, reach=10**9).lines("leak")] == [1772442909.0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026/03/02 09:15:09 [error] LEAK: nginx",
+        "2026-03-02 09:15:09: (server.c.1) LEAK: lighttpd",
+        "2026-03-02T09:15:09 LEAK: without a zone",
+        "7:M 02 Mar 2026 09:15:09.000 * LEAK: Redis",
+        "level=error ts=2026-03-02T09:15:09Z LEAK: further on",
+        '{"message":"LEAK: 2026-03-02T09:15:09Z"}',
+    ],
+)
+def test_what_is_no_moment_is_not_taken_for_one(path: Path, line: str) -> None:
+    """A time without its zone may be any of twenty-four."""
+    path.write_text(f"{line}\n")
+    seen = look(path, reach=10**9)
+
+    assert (seen.status, seen.error) == (
+        "malformed",
+        f"no line of {path} begins with its time and zone, as in 2026-03-02T09:15:00Z",
+    )
+
+
+def test_an_empty_line_has_no_moment_of_its_own(path: Path) -> None:
+    path.write_text("2026-03-02T09:15:00Z x\n\nLEAK: one\n2026-03-02T09:15:09Z x\n")
+
+    assert [line.at for line in read(path, reach=10**9).lines("leak")] == [1772442900.0]
+
+
 def test_a_line_that_is_nothing_but_its_moment_has_it(path: Path) -> None:
     """Whatever follows on the next line, which has the same."""
     path.write_text("2026-03-02T09:15:00Z\nLEAK: one\n2026-03-02T09:15:09Z\nLEAK: two\n")
@@ -414,10 +460,10 @@ UNUSABLE = {
     "a pipe": ("missing", "there is no file {}"),
     "below a file": ("missing", "there is no file {}"),
     "empty": ("empty", "{} is empty"),
-    "binary": ("malformed", "no line of {} begins with its time"),
-    "zeros": ("malformed", "no line of {} begins with its time"),
-    "no times": ("malformed", "no line of {} begins with its time"),
-    "times without a zone": ("malformed", "no line of {} begins with its time"),
+    "binary": ("malformed", "no line of {} begins with its time and zone, as in 2026-03-02T09:15:00Z"),
+    "zeros": ("malformed", "no line of {} begins with its time and zone, as in 2026-03-02T09:15:00Z"),
+    "no times": ("malformed", "no line of {} begins with its time and zone, as in 2026-03-02T09:15:00Z"),
+    "times without a zone": ("malformed", "no line of {} begins with its time and zone, as in 2026-03-02T09:15:00Z"),
 }
 
 

@@ -1,8 +1,8 @@
 """Log files: read once, backward from the end, no further than needed, for lines that mean something.
 
-A line begins with its moment in ISO 8601; a line without one has the moment of the line above it. What cannot
-be said for certain is no data: an empty log, one that nobody writes any more, one that does not reach back far
-enough.
+A line begins with its moment in ISO 8601, zone included, or with a name and it, as logfmt (`ts=…`) and JSON
+(`{"time":"…"`) have it; a line without one has the moment of the line above it. What cannot be said for certain is no
+data: an empty log, one that nobody writes any more, one that does not reach back far enough.
 """
 
 import re

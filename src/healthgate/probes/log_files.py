@@ -38,8 +38,12 @@ KEPT_LINES = 500
 LONGEST_LINE = 100_000
 
 
-STAMP_WITHIN = 40
+STAMP_WITHIN = 60
 """Characters at the beginning of a line in which its moment stands."""
+
+
+STAMP = re.compile(rb'[ \t]*(?:[A-Za-z_@]++=|\{ ?"[A-Za-z_@]++" ?: ?)?["\[]?(\d\d[^\s"\]]*+)')
+"""How a line with a moment begins: with it, bare or in brackets, or with its name, as in ts=… and {"time":"…"."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,8 @@ class _Reading:
             return "oversized", f"{self.stopped}, and none of it is a line that begins with its time"
         if not self.bytes_seen:
             return "empty", f"{printable(self.request.pattern, 200)} is empty"
-        return "malformed", f"no line of {printable(self.request.pattern, 200)} begins with its time"
+        file = printable(self.request.pattern, 200)
+        return "malformed", f"no line of {file} begins with its time and zone, as in 2026-03-02T09:15:00Z"
 
     def facts(self) -> dict[str, Any]:
         """Return what was found, as plain JSON values."""
@@ -297,6 +302,5 @@ class _Stamps:
             end = self.block.find(b"\n", begin)
             line = self.block[begin : end if end >= 0 else len(self.block)]
             begin += len(line) - len(line.lstrip(b"\0"))
-        words = self.block[begin : begin + STAMP_WITHIN].split(maxsplit=1)
-        stamp = words[0] if words else b""
-        return iso_moment(stamp.decode(errors="replace")) if stamp[:2].isdigit() else None
+        found = STAMP.match(self.block, begin, begin + STAMP_WITHIN)
+        return iso_moment(found[1].decode(errors="replace")) if found else None
