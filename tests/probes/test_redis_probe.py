@@ -111,6 +111,17 @@ def test_one_key_of_one_database_is_read(server: str) -> None:
 
 
 @needs_server
+def test_what_a_server_tells_of_itself_is_read_by_name(server: str) -> None:
+    """A part of it, or all; headings between are none."""
+    answer = NodeAnswer("a", ask(server, commands=("INFO memory", "INFO")))
+
+    assert int(answer.reply("INFO memory")["used_memory"]) > 0
+    assert "redis_version" not in answer.reply("INFO memory")
+    assert answer.reply("INFO")["role"] == "master"
+    assert not any(name.startswith("#") for name in answer.reply("INFO"))
+
+
+@needs_server
 def test_a_database_there_is_not_and_a_key_of_another_kind_are_told(server: str) -> None:
     """By what the server says of them."""
     nowhere = ask(server, database=99)
@@ -350,7 +361,7 @@ def test_any_other_command_is_refused_before_it_can_be_sent(command: str) -> Non
         name = "boiler"
         nodes: dict[str, Address]
 
-    with pytest.raises(ValueError, match=r"may not send .*; allowed are CLUSTER INFO, GET, HGETALL, PING, SCAN"):
+    with pytest.raises(ValueError, match=r"may not send .*; allowed are CLUSTER INFO, GET, HGETALL, INFO, PING, SCAN"):
         allowed(command)
     with pytest.raises(ValueError, match="may not send"):
         RedisNodes(Boiler, nodes="nodes", commands=("PING", command))

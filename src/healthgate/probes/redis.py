@@ -14,7 +14,7 @@ from healthgate.claim.system import Address, System
 from healthgate.printable import printable
 from healthgate.secret import Redactor, Secret
 
-READ_ONLY = frozenset({"PING", "CLUSTER INFO", "SCAN", "HGETALL", "GET"})
+READ_ONLY = frozenset({"PING", "CLUSTER INFO", "INFO", "SCAN", "HGETALL", "GET"})
 """Every command a check may send. There is no way to send any other."""
 
 MOST_KEYS = 5_000
@@ -119,7 +119,10 @@ class NodeAnswer:
         return float(self.facts["took_ms"])
 
     def reply(self, command: str) -> Any:
-        """Return the reply to a command; NoData if the node did not answer or refused it."""
+        """Return the reply to a command; NoData if the node did not answer or refused it.
+
+        Those to INFO and CLUSTER INFO are texts by name.
+        """
         if self.status != "answered":
             raise NoData(f"{self.node}: {self.error}")
         reply = self.facts["replies"][command]
@@ -194,9 +197,10 @@ class RedisRequest:
         found = _pipeline(client, self.commands)
         took = round((time.monotonic() - began) * 1000, 3)
         replies = {c: redactor.content(_reply(r, redactor)) for c, r in zip(self.commands, found, strict=True)}
-        if "CLUSTER INFO" in replies and isinstance(replies["CLUSTER INFO"], str):
-            lines = (line.partition(":") for line in replies["CLUSTER INFO"].splitlines())
-            replies["CLUSTER INFO"] = {name: value.strip() for name, _, value in lines if value}
+        for command, reply in replies.items():
+            if isinstance(reply, str) and command.split()[0] in {"CLUSTER", "INFO"}:
+                lines = (line.partition(":") for line in reply.splitlines())
+                replies[command] = {name: value.strip() for name, _, value in lines if value}
         facts: dict[str, Any] = {"replies": replies, "took_ms": took}
         if self.hashes is not None:
             facts |= redactor.content(self._read_hashes(client, self.hashes, redactor))
