@@ -88,7 +88,7 @@ def serving(folder: Path) -> Iterator[Monitoring]:
             *("prometheus-node-exporter", f"--web.listen-address={exporter}", "--collector.disable-defaults"),
             *("--collector.textfile", f"--collector.textfile.directory={textfiles}"),
         ],
-        ["prometheus-pushgateway", f"--web.listen-address={gateway}"],
+        ["prometheus-pushgateway", f"--web.listen-address={gateway}", "--persistence.file="],
         [
             *("prometheus", f"--web.listen-address={prometheus}", f"--config.file={configuration}"),
             f"--storage.tsdb.path={folder / 'tsdb'}",
