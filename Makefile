@@ -68,9 +68,9 @@ clean:
 		|| echo 'the report will be missing: there is no Node, and it could not be installed'
 	@touch $@
 
-.venv/.test: pyproject.toml constraints.txt .ci/debian tests/workflows/package-lock.json | .venv/bin/python
-	.ci/debian chromium curl jq prometheus prometheus-alertmanager prometheus-node-exporter prometheus-pushgateway \
-		redis-server systemd
+.venv/.test: pyproject.toml constraints.txt .ci/debian tests/tools.txt tests/workflows/package-lock.json | .venv/bin/python
+	.ci/debian chromium curl haproxy influxdb jq lighttpd nginx prometheus prometheus-alertmanager \
+		prometheus-blackbox-exporter prometheus-node-exporter prometheus-pushgateway redis-server systemd
 	@$(BIN)/pip install -q --retries 2 --timeout 20 -c constraints.txt -e '.[lab,dev]' || { echo 'pip could not install' \
 		'what tests need (it says why above): see to it that it reaches its index, and run make again' >&2; exit 1; }
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --silent --fetch-retries=1 --fetch-timeout=20000 \

@@ -73,7 +73,14 @@ def _actionlint() -> str | None:
     return str(found) if found.exists() else None
 
 
+def _of_the_system(name: str) -> Callable[[], str | None]:
+    """Return what looks for a server that Debian puts where only root looks."""
+    return lambda: shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin")
+
+
 ELSEWHERE: dict[str, Callable[[], str | None]] = {
+    "debian's redis-server": lambda: shutil.which("redis-server"),
+    **{name: _of_the_system(name) for name in ("nginx", "lighttpd", "haproxy")},
     "redis-server": _redis_server,
     "node": _node,
     "actionlint": _actionlint,

@@ -15,10 +15,10 @@ class Target:
     """An HTTP server that answers paths with what the test puts in `answers`, and counts what it is asked.
 
     An answer is a JSON value, or a function that is given the request handler and writes what it likes. `heads`
-    has such functions for HEAD.
+    has such functions for HEAD. It listens on `port`, or on a free one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.answers: dict[str, Any] = {}
         self.heads: dict[str, Callable[[Any], None]] = {}
         self.asked: list[str] = []
@@ -65,7 +65,7 @@ class Target:
             def handle_error(self, *_: object) -> None:
                 pass  # clients that hang up are part of the tests
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", port), Handler)
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)

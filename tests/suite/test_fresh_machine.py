@@ -101,7 +101,8 @@ class Setup:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for name in ("Makefile", "pyproject.toml", "constraints.txt", "tests/workflows/package-lock.json"):
+        lists = ("constraints.txt", "tests/tools.txt", "tests/workflows/package-lock.json")
+        for name in ("Makefile", "pyproject.toml", *lists):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, root / name)
         for name in (".ci/debian", ".venv/bin/python", ".venv/bin/pip", ".venv/bin/npm"):
