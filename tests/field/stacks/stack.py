@@ -48,8 +48,8 @@ def asked(url: str, body: bytes | None = None, method: str | None = None, conten
 class Server:
     """A server in a folder of its own, which ends with the block it is in, whatever became of that.
 
-    `command` returns for a port what starts it there, in the foreground. It is ready when it takes connections, or where `ready`
-    is a path when that answers 200 or 204.
+    `command` returns for a port what starts it there, in the foreground. It is ready when it takes connections, or where
+    `ready` is a path when that answers 200 or 204.
     """
 
     def __init__(self, folder: Path, command: Callable[[int], Sequence[str]], ready: str = "") -> None:

@@ -113,7 +113,9 @@ def test_a_killed_prometheus_is_one_incident(prometheus: Server, watch: Watch) -
     assert looked(prometheus, watch).all_is_well
 
 
-def test_a_target_that_is_down_is_reported_by_what_the_scrape_said(prometheus: Server, shop: Target, watch: Watch) -> None:
+def test_a_target_that_is_down_is_reported_by_what_the_scrape_said(
+    prometheus: Server, shop: Target, watch: Watch
+) -> None:
     serves = shop.answers.pop("/metrics")
     settled(prometheus, "down")
     look = watch.look(*AT_ONCE)
