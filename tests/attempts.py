@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-Tried = Literal["a job", "an injection", "a claim", "a scenario", "a run of the suite"]
+Tried = Literal["a job", "an injection", "a claim", "a scenario", "a run of the suite", "a start"]
 
 ATTEMPTS: Final[dict[Tried, int]] = {
     "a job": 2,
@@ -10,6 +10,7 @@ ATTEMPTS: Final[dict[Tried, int]] = {
     "a claim": 3,
     "a scenario": 3,
     "a run of the suite": 5,
+    "a start": 3,
 }
 """By what is tried again, and when:
 
@@ -18,4 +19,5 @@ ATTEMPTS: Final[dict[Tried, int]] = {
 - a claim, and a run of the suite, where something is wrong and the lab was starved meanwhile
 - a scenario that looks other than it should: a canary is rolled back after three seconds of the lab, and who is late
   does not see what led to it
+- a start of a server that ends at once: an outgoing connection may have had its port
 """

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.attempts import ATTEMPTS
 from tests.parts.project import Project
 from tests.parts.target import Target, closed_port
 
 HERE = Path(__file__).parent
 PATIENCE = 60
 """Seconds anything may take on a loaded machine."""
-
-ATTEMPTS = 3
-"""How often a server may be started that ends at once: an outgoing connection may have had its port."""
 
 
 def until(true: Callable[[], Any], what: Callable[[], str]) -> Any:
@@ -48,8 +46,8 @@ def asked(url: str, body: bytes | None = None, method: str | None = None, conten
 class Server:
     """A server in a folder of its own, which ends with the block it is in, whatever became of that.
 
-    `command` returns for a port what starts it there, in the foreground. It is ready when it takes connections, or where
-    `ready` is a path when that answers 200 or 204.
+    `command` returns for a port what starts it there, in the foreground. It is ready when it takes connections, or,
+    where `ready` is a path, when that answers 200 or 204.
     """
 
     def __init__(self, folder: Path, command: Callable[[int], Sequence[str]], ready: str = "") -> None:
@@ -70,7 +68,7 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it is ready; what had its port for a moment is waited for."""
-        for _ in range(ATTEMPTS):
+        for _ in range(ATTEMPTS["a start"]):
             with self.log.open("ab") as log:
                 self._process = subprocess.Popen(
                     self._command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -82,7 +80,7 @@ class Server:
                 raise
             if not self._has_ended():
                 return
-        raise AssertionError(f"it ended {ATTEMPTS} times at its start: {self.said()}")
+        raise AssertionError(f"it ended at each of {ATTEMPTS['a start']} starts: {self.said()}")
 
     def _has_ended(self) -> bool:
         return self._process is None or self._process.poll() is not None
