@@ -341,7 +341,7 @@ def test_only_where_no_prometheus_answers_another_check_explains_it(hostile: Cal
 
 def test_a_page_that_is_none_is_explained_as_well(hostile: Callable[..., Hostile]) -> None:
     """Nobody there, a login page, half a page; a series that is not on it is not."""
-    half = told(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\na 1")
+    half = told(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\na 1")
     whole = told(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\na 1\n")
     urls = [f"http://127.0.0.1:{closed_port()}", hostile(answered(b"<html>", 200, "text/html")).url, hostile(half).url]
     for url in urls:
