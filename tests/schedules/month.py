@@ -17,7 +17,7 @@ import pytest
 from healthgate.claim.state import State
 from healthgate.claim.window import reach
 from healthgate.judge.verdict import Verdict
-from healthgate.memory import history as histories
+from healthgate.memory import counters
 from healthgate.memory.history import History
 from healthgate.observe.observer import Cost, Task
 from healthgate.run import run as runs
@@ -118,7 +118,7 @@ def watched(place: Place, clock: Clock) -> Iterator[None]:
     """Let runs of this process see a place at the moments of a clock."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "time", clock)
-        patch.setattr(histories, "time", clock)
+        patch.setattr(counters, "time", clock)
         patch.setattr(runs, "Observer", lambda *_: Watcher(place, clock))
         yield
 
@@ -186,7 +186,7 @@ def month(schedule: Schedule, folder: Path, days: float = 30, seed: int = 1) -> 
     told: dict[tuple[Ill, str], float] = {}
     lost_at: list[float] = []
     with watched(there, clock):
-        history = History(folder / "month.db")
+        history = History(folder / "month.db", clock=clock.time)
         for number, begin in enumerate(begins(schedule, chance, days)):
             if begin is None:
                 found.lost += 1
