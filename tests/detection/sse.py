@@ -3,7 +3,7 @@
 from healthgate.claim.state import State
 from tests.detection.cell import Cell, Fault, cell, fault
 
-WARNING, CRITICAL, UNKNOWN = State.WARNING, State.CRITICAL, State.UNKNOWN
+WARNING, CRITICAL, UNKNOWN, PENDING = State.WARNING, State.CRITICAL, State.UNKNOWN, State.PENDING
 
 MONITORING, HEALTH, STREAM = "/api/sse/monitoring", "/api/sse/health", "/api/sse/stream"
 
@@ -151,6 +151,8 @@ CELLS: dict[str, Cell] = {
     "sse.cleanup.progress": cell(
         fault("F.sse.counter_freeze"),
         turns=CRITICAL,
+        collateral={"sse.cleanup.error_trend": PENDING, "sse.prometheus.error_ratio": PENDING},
+        shows_within_s=60,
         why="the counters of the lab count what is done, so they have to be told as they were",
     ),
     "sse.cleanup.backlog": cell(
