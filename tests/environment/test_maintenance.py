@@ -9,13 +9,12 @@ from healthgate.environment.maintenance import (
     KnownIssue,
     Once,
     Weekly,
-    clock,
     concerns,
     issue_at,
     moment,
     window_at,
-    zone,
 )
+from healthgate.week import clock, zone
 from tests.parts.project import Project
 from tests.parts.target import Target
 
@@ -67,6 +66,9 @@ def test_a_window_on_the_night_the_clocks_change_is_as_long_as_the_clock_says() 
         assert (night.end(at(when)) is not None) == inside  # 02:00 to 03:00 does not exist
     for when, inside in (("2026-10-24T23:00Z", True), ("2026-10-25T02:59Z", True), ("2026-10-25T03:00Z", False)):
         assert (night.end(at(when)) is not None) == inside  # 02:00 to 03:00 comes twice
+    late = Weekly(frozenset({6}), clock("02:30"), clock("04:00"), BERLIN, "x")
+    for when, inside in (("2026-03-29T00:59Z", False), ("2026-03-29T01:00Z", True), ("2026-03-29T02:00Z", False)):
+        assert (late.end(at(when)) is not None) == inside  # 02:30 is passed when the clock jumps to 03:00
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+from healthgate.week import moment_at
 
 LONGEST = timedelta(days=31)
 """The longest window that happens once: what is longer is no maintenance."""
@@ -54,13 +54,11 @@ class Weekly:
         today = datetime.fromtimestamp(at, self.zone).date()
         over_midnight = timedelta(days=1 if self.ends <= self.begins else 0)
         for day in (today - timedelta(days=1), today):
-            begins, ends = self._moment(day, self.begins), self._moment(day + over_midnight, self.ends)
-            if day.weekday() in self.days and begins.timestamp() <= at < ends.timestamp():
-                return f"{ends:%Y-%m-%d %H:%M} {self.zone}"
+            begins = moment_at(day, self.begins, self.zone)
+            ends = moment_at(day + over_midnight, self.ends, self.zone)
+            if day.weekday() in self.days and begins <= at < ends:
+                return f"{datetime.fromtimestamp(ends, self.zone):%Y-%m-%d %H:%M} {self.zone}"
         return None
-
-    def _moment(self, day: date, clock: time) -> datetime:
-        return datetime.combine(day, clock, self.zone)
 
 
 Window = Once | Weekly
@@ -103,31 +101,6 @@ def moment(text: str) -> datetime:
     if found is None or found.tzinfo is None:
         raise ValueError("expected a moment with its offset, as in 2026-03-02T22:00Z or 2026-03-02 23:00+01:00")
     return found
-
-
-def clock(text: str) -> time:
-    """Return the time of day `text` stands for; ValueError says how one is written."""
-    hours, colon, minutes = text.strip().partition(":")
-    if colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2 and len(hours) <= 2:
-        try:
-            return time(int(hours), int(minutes))
-        except ValueError:
-            pass
-    raise ValueError('expected a time of day, as in "04:00"')
-
-
-def zone(text: str) -> tzinfo:
-    """Return the time zone called `text`; ValueError where there is none of that name."""
-    if text == "UTC":
-        return UTC
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 (few profiles need what it costs)
-
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            "expected a time zone such as Europe/Berlin, or UTC (where none but UTC is known, install tzdata)"
-        ) from None
 
 
 def once(begins: datetime, ends: datetime, because: str, names: frozenset[str]) -> Once:

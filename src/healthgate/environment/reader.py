@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin
 
 import yaml
 
+from healthgate import week
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.state import Floor
 from healthgate.claim.system import DIFFERENCES, Date, Setting, StreamUrl, Url, convert, describe, settings_of
@@ -113,10 +114,10 @@ class _Entry:
         if "days" not in self.members:
             return frozenset(range(7))
         for name, node in found:
-            if name not in maintenance.DAYS:
-                expected = ", ".join(maintenance.DAYS)
+            if name not in week.DAYS:
+                expected = ", ".join(week.DAYS)
                 self.reader.complain(node, f'{self.place}: "{printable(name, 40)}" is no day; expected {expected}')
-        return frozenset(maintenance.DAYS.index(name) for name, _ in found if name in maintenance.DAYS)
+        return frozenset(week.DAYS.index(name) for name, _ in found if name in week.DAYS)
 
 
 class _Reader(Nodes):
@@ -329,9 +330,9 @@ class _Reader(Nodes):
         weekly = "days" in entry.members or "zone" in entry.members
         entry.refuse_all_but("from", "until", "because", "checks", *(("days", "zone") if weekly else ()))
         because, names = entry.text("because"), entry.names()
-        kind: Callable[[str], Any] = maintenance.clock if weekly else maintenance.moment
+        kind: Callable[[str], Any] = week.clock if weekly else maintenance.moment
         begins, ends = entry.converted("from", kind), entry.converted("until", kind)
-        zone = entry.converted("zone", maintenance.zone) if "zone" in entry.members else UTC
+        zone = entry.converted("zone", week.zone) if "zone" in entry.members else UTC
         days = entry.days() if weekly else frozenset[int]()
         if begins is None or ends is None or not because:
             return None

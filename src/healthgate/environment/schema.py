@@ -5,9 +5,9 @@ from typing import Any, get_args, get_origin
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.state import Floor
 from healthgate.claim.system import DIFFERENCES, Date, Duration, System, Url, describe, settings_of
-from healthgate.environment.maintenance import DAYS
 from healthgate.environment.profile import Samples
 from healthgate.environment.reader import ABSENT, TIERS
+from healthgate.week import DAYS
 
 VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
 PLAIN = {bool: "boolean", int: "integer", float: "number"}
