@@ -1,5 +1,6 @@
 """What settings of the newer kinds hold, and what they are not: beside the messages of the broken profiles."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,34 @@ import jsonschema
 import pytest
 
 from healthgate.claim.catalogue import Catalogue
-from healthgate.claim.system import Date, FilePath, FilePattern, IpAddress, StreamUrl, System, convert, describe
+from healthgate.claim.system import (
+    Amiss,
+    Date,
+    FilePath,
+    FilePattern,
+    Group,
+    IpAddress,
+    Several,
+    StreamUrl,
+    System,
+    WeekTime,
+    Zone,
+    convert,
+    describe,
+    settings_of,
+)
 from healthgate.environment.profile import ProfileError
 from healthgate.environment.reader import read
 from healthgate.environment.schema import schema
+from healthgate.secret import Secret
+
+
+class Stoked(Group):
+    """When it is stoked."""
+
+    zone: Zone
+    at: Several[WeekTime]
+    by: list[str] | None = None
 
 
 class Boiler(System):
@@ -23,6 +48,15 @@ class Boiler(System):
     manual: FilePath | None = None
     vantage: IpAddress | None = None
     streams: dict[str, StreamUrl] | None = None
+    fuels: list[str] | None = None
+    stoked: Stoked | None = None
+
+    @classmethod
+    def amiss(cls, given: Mapping[str, Any]) -> Iterator[Amiss]:
+        """Only known fuels are stoked."""
+        for number, fuel in enumerate(given.get("stoked", {}).get("by", ())):
+            if "fuels" in given and fuel not in given["fuels"]:
+                yield Amiss(("stoked", "by", number), f"has {fuel}, which is no fuel")
 
 
 CATALOGUE = Catalogue({"boiler": Boiler})
@@ -135,6 +169,42 @@ def test_settings_of_the_newer_kinds_are_filled_from_the_environment(tmp_path: P
     assert "hunter2" not in str(wrong.value)
 
 
+def test_a_setting_may_have_keys_of_its_own(tmp_path: Path) -> None:
+    """Each of its kind, filled as other settings are; what may be several may be written as one."""
+    text = 'boiler:\n  fuels: [coal]\n  stoked: {zone: "${ZONE}", at: Sun 17:00, by: ["${FUEL}"]}\n'
+    found = read(profile(tmp_path, text), CATALOGUE, "works.yaml", {"ZONE": "UTC", "FUEL": "coal"})
+    found.resolve({"ZONE": "UTC", "FUEL": "coal"})
+    boiler: Any = found.systems["boiler"]
+
+    assert boiler.stoked == {"zone": "UTC", "at": ["Sun 17:00"], "by": ["coal"]}
+    assert found.variables() == {"ZONE", "FUEL"}
+    with pytest.raises(ProfileError) as wrong:
+        read(profile(tmp_path, text), CATALOGUE, "works.yaml").resolve({"ZONE": "UTC", "FUEL": "wood"})
+    assert wrong.value.problems == ["works.yaml:3:49: boiler.stoked.by has wood, which is no fuel"]
+    with pytest.raises(ProfileError, match=r"^works.yaml:3:18: boiler.stoked.zone needs the environment variable ZONE"):
+        read(profile(tmp_path, text), CATALOGUE, "works.yaml", {"FUEL": "coal"})
+
+
+def test_a_key_without_a_default_must_be_given_whatever_it_is_called() -> None:
+    """Also where mappings have something of that name."""
+
+    class Stocked(Group):
+        items: list[str]
+        copy: str = "no"
+
+    assert {name: one.required for name, one in settings_of(Stocked).items()} == {"items": True, "copy": False}
+
+
+def test_a_secret_is_a_setting_of_its_own() -> None:
+    """Below another it would be kept in snapshots."""
+
+    class Locked(Group):
+        key: Secret
+
+    with pytest.raises(TypeError, match="only a setting of a system can be one"):
+        settings_of(Locked)
+
+
 @pytest.mark.parametrize(
     ("written", "is_valid"),
     [
@@ -146,6 +216,12 @@ def test_settings_of_the_newer_kinds_are_filled_from_the_environment(tmp_path: P
         ({"boiler": {"vantage": 7}}, False),
         ({"boiler": {"stream": 7}}, False),
         ({"boiler": {"since": 2026}}, False),
+        ({"boiler": {"stoked": {"zone": "UTC", "at": "Sun 17:00"}}}, True),
+        ({"boiler": {"stoked": {"zone": "UTC", "at": ["sun 17:00", "Mon 8:30"], "by": ["coal"]}}}, True),
+        ({"boiler": {"stoked": {"zone": "UTC", "at": "Sunday"}}}, False),
+        ({"boiler": {"stoked": {"zone": "UTC"}}}, False),
+        ({"boiler": {"stoked": {"zone": "UTC", "at": "Sun 17:00", "for": 7}}}, False),
+        ({"boiler": {"stoked": "always"}}, False),
     ],
 )
 def test_editors_are_told_the_same(written: dict[str, object], is_valid: bool) -> None:

@@ -18,9 +18,19 @@ PLANT = '''\
 """A system with a setting of every kind, and one with hardly any."""
 
 from healthgate import (
-    Address, Date, Duration, Exposition, FilePath, FilePattern, IpAddress, Secret, StreamUrl, System, Url, get,
+    Address, Amiss, Date, Duration, Exposition, FilePath, FilePattern, Group, IpAddress, Secret, Several, StreamUrl,
+    System, Url, WeekTime, Zone, get,
 )
 from healthgate.shapes import chosen, number, text
+
+
+class Stoked(Group):
+    """When it is stoked."""
+
+    zone: Zone
+    at: Several[WeekTime]
+    by: list[str] | None = None
+    idle: list[Date] | None = None
 
 
 class Boiler(System):
@@ -39,6 +49,15 @@ class Boiler(System):
     since: Date | None = None
     manual: FilePath | None = None
     vantage: IpAddress | None = None
+    stoked: Stoked | None = None
+
+    @classmethod
+    def amiss(cls, given):
+        """Only known fuels are stoked."""
+        stoked = given.get("stoked", {}).get("by", ())
+        for number, fuel in enumerate(stoked):
+            if "fuels" in given and fuel not in given["fuels"]:
+                yield Amiss(("stoked", "by", number), f"has {fuel}, which is no fuel")
 
 
 class Kiln(System):

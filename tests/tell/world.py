@@ -7,10 +7,10 @@ from typing import Any
 
 from healthgate import Limit, below, percent
 from healthgate.claim.state import Floor, State
-from healthgate.environment.maintenance import DAYS
 from healthgate.judge.verdict import Verdict
 from healthgate.tell.account import Account
 from healthgate.tell.results import RunFacts
+from healthgate.week import DAYS
 from tests.parts.project import Outcome, Project
 
 HOSTILE = (

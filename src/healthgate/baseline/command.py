@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
-from healthgate import duration
+from healthgate import duration, week
 from healthgate.baseline import record, table, thresholds
 from healthgate.baseline.figures import QUARTER, Figures, Frame, figures
 from healthgate.baseline.proposal import Proposal, proposal
@@ -84,7 +84,7 @@ def _since(text: str) -> float:
 
 def _zone(text: str) -> tzinfo:
     try:
-        return maintenance.zone(text)
+        return week.zone(text)
     except ValueError as error:
         raise BaselineError(f"--zone {text}: {error}") from None
 

@@ -3,15 +3,18 @@
 import math
 import re
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import UnionType
-from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
-from healthgate import duration
+from healthgate import duration, week
 from healthgate.claim.here import AS_DOCUMENTED, Here
 from healthgate.secret import Secret
+
+T = TypeVar("T")
 
 ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 
@@ -68,6 +71,41 @@ DIFFERENCES = ("routes", "deadlines", "members", "metrics", "labels", "absent")
 """Keys of every system in a profile that say how it differs there from its documents: no settings."""
 
 
+class Zone(str):
+    """The name of a time zone, such as Europe/Berlin, or UTC."""
+
+    __slots__ = ()
+
+
+class WeekTime(str):
+    """A time of the week, written as Sun 17:00."""
+
+    __slots__ = ()
+
+
+class Several(list[T]):
+    """A list that may be written without brackets where it has one element."""
+
+
+class Group(dict[str, Any]):
+    """A setting with keys of its own, which a subclass declares as a System does its settings; none is a secret.
+
+    It holds what the profile gives, by key.
+    """
+
+
+@dataclass(frozen=True)
+class Amiss:
+    """What is wrong with a setting beside others.
+
+    `place` leads to it: the setting, then keys of it, then a number in a list. `text` goes on after its name, as in
+    "is empty".
+    """
+
+    place: tuple[str | int, ...]
+    text: str
+
+
 class System:
     """Base of all systems. A subclass declares settings as annotations; one with a default may be left out.
 
@@ -93,30 +131,52 @@ class System:
         for key, value in settings.items():
             setattr(self, key, value)
 
+    @classmethod
+    def amiss(cls, given: Mapping[str, Any]) -> Iterable[Amiss]:  # noqa: ARG003
+        """Return what settings contradict each other, of those that are `given`: each is of its kind."""
+        return ()
+
 
 @dataclass(frozen=True)
 class Setting:
-    """One declared setting of a system."""
+    """One declared setting of a system, or key of a group."""
 
     name: str
     kind: Any
     required: bool
 
+    @property
+    def inner(self) -> Any:
+        """The kind of each scalar: of the elements of a list, of the values of a mapping, or of the setting itself."""
+        return get_args(self.kind)[-1] if get_origin(self.kind) in (list, Several, dict) else self.kind
 
-def settings_of(system: type[System]) -> dict[str, Setting]:
-    """Return the declared settings by name, in order of declaration."""
+
+def settings_of(system: type[System] | type[Group]) -> dict[str, Setting]:
+    """Return the declared settings of a system, or keys of a group, by name, in order of declaration."""
     found = {}
+    bases = [base for base in system.__mro__ if base not in (dict, object)]
     for name, kind in get_type_hints(system).items():
         if get_origin(kind) is ClassVar:
             continue
         if get_origin(kind) in (Union, UnionType):
             kind = next(arg for arg in get_args(kind) if arg is not type(None))  # noqa: PLW2901
-        found[name] = Setting(name, kind, required=not hasattr(system, name))
+        if kind is Secret and issubclass(system, Group):
+            raise TypeError(f"{system.__name__}.{name} is a secret; only a setting of a system can be one")
+        found[name] = Setting(name, kind, required=not any(name in vars(base) for base in bases))
     return found
+
+
+def is_group(kind: Any) -> bool:
+    """Whether settings of this kind have keys of their own."""
+    return isinstance(kind, type) and issubclass(kind, Group)
 
 
 def describe(kind: Any) -> str:
     """Return what a setting of this kind looks like, for messages."""
+    if is_group(kind):
+        return f"a mapping with {', '.join(settings_of(kind))}"
+    if get_origin(kind) is Several:
+        return f"{describe(get_args(kind)[0])}, or a list of such"
     if get_origin(kind) is list:
         return f"a list, each {describe(get_args(kind)[0])}"
     if get_origin(kind) is dict:
@@ -129,6 +189,8 @@ def describe(kind: Any) -> str:
         IpAddress: "an IP address such as 192.0.2.7 or 2001:db8::7",
         Date: "a day such as 2026-03-02",
         Address: "host:port",
+        Zone: "a time zone such as Europe/Berlin, or UTC",
+        WeekTime: "a day and a time of day such as Sun 17:00",
         Duration: "a duration such as 500ms, 2s or 5m",
         Secret: "a secret from the environment, written ${NAME}",
         str: "text",
@@ -169,6 +231,12 @@ def convert(kind: Any, value: Any) -> Any:
         return kind(value)
     elif kind is IpAddress:
         return IpAddress(_ip_address(value))
+    elif kind is Zone:
+        week.zone(value)
+        return Zone(value)
+    elif kind is WeekTime:
+        week.day_and_clock(value)
+        return WeekTime(value)
     elif kind is Date and _is_day(value):
         return Date(value)
     elif kind is Address and ADDRESS.fullmatch(value) and 0 < int(value.rpartition(":")[2]) <= 65535:

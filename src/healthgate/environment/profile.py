@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from healthgate.claim.check import Check, Terms
 from healthgate.claim.here import AS_DOCUMENTED, Absence, Here
 from healthgate.claim.limit import Limit
 from healthgate.claim.state import Floor
-from healthgate.claim.system import Duration, Setting, System, Url, convert
+from healthgate.claim.system import Duration, Setting, System, Url, convert, is_group
 from healthgate.environment.maintenance import KnownIssue, Window, issue_at, window_at
 from healthgate.nearest import hint
 from healthgate.printable import printable
@@ -121,12 +121,7 @@ class Profile:
     def variables(self) -> set[str]:
         """Return the names of all variables the settings are filled from."""
         return {
-            name
-            for settings in self.written.values()
-            for written in settings.values()
-            for text, _ in written.scalars()
-            if isinstance(text, str)
-            for name in VARIABLE.findall(text)
+            name for settings in self.written.values() for written in settings.values() for name in written.variables()
         }
 
     def resolve(self, variables: Mapping[str, str]) -> None:
@@ -135,11 +130,22 @@ class Profile:
         for system, settings in self.written.items():
             values = {name: written.filled(variables, problems) for name, written in settings.items()}
             if not problems:
+                problems += [f"{position}: {text}" for position, text in self.amiss(system, values)]
                 self.systems[system] = self.declared[system](
                     **values, time_scale=self.time_scale, here=self.here_of(system)
                 )
         if problems:
             raise ProfileError(problems)
+
+    def amiss(self, system: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Return what is wrong with settings of a system beside others: where, and what."""
+        written = self.written[system]
+        found = []
+        for one in self.declared[system].amiss(values):
+            name, *steps = one.place
+            keys = ".".join(str(step) for step in one.place if isinstance(step, str))
+            found.append((written[str(name)].position(*steps), f"{system}.{keys} {one.text}"))
+        return found
 
     def secrets(self) -> list[Secret]:
         """Return every secret among the resolved settings."""
@@ -160,24 +166,48 @@ class Written:
     value: Any
     positions: Any
 
+    def leaves(self) -> list["Written"]:
+        """Return the setting itself, or in the place of a group its keys."""
+        if is_group(self.setting.kind):
+            return [leaf for written in self.value.values() for leaf in written.leaves()]
+        return [self]
+
     def scalars(self) -> list[tuple[Any, str]]:
         """Return every scalar of the value with its position."""
+        if is_group(self.setting.kind):
+            return [one for leaf in self.leaves() for one in leaf.scalars()]
         if isinstance(self.value, list):
             return list(zip(self.value, self.positions, strict=True))
         if isinstance(self.value, dict):
             return [(self.value[k], self.positions[k]) for k in self.value]
         return [(self.value, self.positions)]
 
+    def variables(self) -> list[str]:
+        """Return the names of the variables the setting is filled from."""
+        return [name for text, _ in self.scalars() if isinstance(text, str) for name in VARIABLE.findall(text)]
+
     def filled(self, variables: Mapping[str, str], problems: list[str]) -> Any:
         """Return the value with its variables filled and its kind checked; problems are added to the list."""
         kind = self.setting.kind
-        inner = get_args(kind)[-1] if get_origin(kind) in (list, dict) else kind
+        if is_group(kind):
+            return kind({name: written.filled(variables, problems) for name, written in self.value.items()})
+        inner = self.setting.inner
         done = [self._scalar(inner, value, position, variables, problems) for value, position in self.scalars()]
         if isinstance(self.value, list):
             return done
         if isinstance(self.value, dict):
             return dict(zip(self.value, done, strict=True))
         return done[0]
+
+    def position(self, *steps: str | int) -> str:
+        """Return where the setting begins, or what `steps` lead to in it (keys, numbers in a list)."""
+        if is_group(self.setting.kind):
+            return str(self.value[steps[0]].position(*steps[1:])) if steps else str(self.positions)
+        if isinstance(self.value, list):
+            return str(self.positions[steps[0] if steps else 0])
+        if isinstance(self.value, dict):
+            return str(self.positions[steps[0] if steps else next(iter(self.positions))])
+        return str(self.positions)
 
     def _scalar(self, kind: Any, value: Any, position: str, variables: Mapping[str, str], problems: list[str]) -> Any:
         if isinstance(value, str) and "${" in value:

@@ -5,14 +5,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, get_origin
 
 import yaml
 
 from healthgate import week
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.state import Floor
-from healthgate.claim.system import DIFFERENCES, Date, Setting, StreamUrl, Url, convert, describe, settings_of
+from healthgate.claim.system import (
+    DIFFERENCES,
+    Date,
+    Group,
+    Setting,
+    Several,
+    StreamUrl,
+    System,
+    Url,
+    convert,
+    describe,
+    is_group,
+    settings_of,
+)
 from healthgate.environment import maintenance
 from healthgate.environment.differences import Differences
 from healthgate.environment.maintenance import KnownIssue, Window
@@ -128,7 +141,7 @@ class _Reader(Nodes):
     def unset(self, profile: Profile, variables: Mapping[str, str]) -> None:
         """Add a problem for every variable of the settings that has no value."""
         for settings in profile.written.values():
-            for written in settings.values():
+            for written in (leaf for setting in settings.values() for leaf in setting.leaves()):
                 for text, position in written.scalars():
                     for name in unset_in(text, variables) if isinstance(text, str) else ():
                         if VARIABLE_NAME.fullmatch(name):
@@ -188,38 +201,62 @@ class _Reader(Nodes):
         if not isinstance(node, yaml.MappingNode):
             self.complain(node, f"{name} is a list; expected a mapping of settings, or the word {ABSENT}")
             return
-        declared = settings_of(profile.declared[name])
-        written: dict[str, Written] = {}
+        before = len(self.problems)
         given = self.members(node)
         profile.here[name] = Differences(self, self.catalogue, profile.declared[name]).read(given)
+        profile.written[name] = self._settings(profile.declared[name], name, node, given)
+        if len(self.problems) == before:
+            plain = {key: one for key, one in profile.written[name].items() if not one.variables()}
+            for position, text in profile.amiss(name, {key: one.filled({}, []) for key, one in plain.items()}):
+                self.add(position, text)
+
+    def _settings(
+        self,
+        owner: type[System] | type[Group],
+        name: str,
+        node: yaml.MappingNode,
+        given: Mapping[str, tuple[yaml.Node, yaml.Node]],
+    ) -> dict[str, Written]:
+        """Return the settings of a system, or the keys of a group, that a mapping gives."""
+        declared = settings_of(owner)
+        others = () if is_group(owner) else DIFFERENCES
+        found: dict[str, Written] = {}
         for key, (key_node, value_node) in given.items():
-            if key in DIFFERENCES:
+            if key in others:
                 continue
             if key not in declared:
                 seen = f"{name}.{printable(key, 60)}"
-                self.complain(key_node, f"{seen} is not a setting{hint(key, {*declared, *DIFFERENCES})}")
+                self.complain(key_node, f"{seen} is not a setting{hint(key, {*declared, *others})}")
                 continue
             one = self._written(declared[key], f"{name}.{key}", value_node)
             if one is not None:
-                written[key] = one
+                found[key] = one
         for setting_name, setting in declared.items():
             if setting.required and setting_name not in {k.value for k, _ in node.value}:
                 self.complain(node, f"{name}.{setting_name} is missing; expected {describe(setting.kind)}")
-        profile.written[name] = written
+        return found
 
     def _written(self, setting: Setting, full_name: str, node: yaml.Node) -> Written | None:
         wanted, kind = get_origin(setting.kind), setting.kind
         expected = f"expected {describe(kind)}"
         value: Any
         positions: Any
-        if wanted is dict:
+        if is_group(kind):
+            if not isinstance(node, yaml.MappingNode) or not node.value:
+                self.complain(node, f"{full_name} is {self.kind_of(node)}; {expected}")
+                return None
+            keys = self._settings(kind, full_name, node, self.members(node))
+            return Written(setting, full_name, keys, self.position(node.start_mark))
+        if wanted is Several and isinstance(node, yaml.ScalarNode):
+            value, positions = [self.scalar(node)], [self.position(node.start_mark)]
+        elif wanted is dict:
             if not isinstance(node, yaml.MappingNode) or not node.value:
                 self.complain(node, f"{full_name} is {self.kind_of(node)}; {expected}")
                 return None
             members = self.members(node)
             value = {k: self.scalar(v) for k, (_, v) in members.items()}
             positions = {k: self.position(v.start_mark) for k, (_, v) in members.items()}
-        elif wanted is list:
+        elif wanted in (list, Several):
             if not isinstance(node, yaml.SequenceNode) or not node.value:
                 self.complain(node, f"{full_name} is {self.kind_of(node)}; {expected}")
                 return None
@@ -231,9 +268,8 @@ class _Reader(Nodes):
         else:
             value, positions = self.scalar(node), self.position(node.start_mark)
         written = Written(setting, full_name, value, positions)
-        inner = get_args(kind)[-1] if wanted in (list, dict) else kind
         for scalar, position in written.scalars():
-            self._check_scalar(inner, full_name, scalar, position)
+            self._check_scalar(setting.inner, full_name, scalar, position)
         return written
 
     def _check_scalar(self, kind: Any, full_name: str, value: Any, position: str) -> None:

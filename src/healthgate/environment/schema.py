@@ -4,7 +4,19 @@ from typing import Any, get_args, get_origin
 
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.state import Floor
-from healthgate.claim.system import DIFFERENCES, Date, Duration, System, Url, describe, settings_of
+from healthgate.claim.system import (
+    DIFFERENCES,
+    Date,
+    Duration,
+    Group,
+    Several,
+    System,
+    Url,
+    WeekTime,
+    describe,
+    is_group,
+    settings_of,
+)
 from healthgate.environment.profile import Samples
 from healthgate.environment.reader import ABSENT, TIERS
 from healthgate.week import DAYS
@@ -112,19 +124,19 @@ def _known_issue(named: dict[str, Any]) -> dict[str, Any]:
 
 
 def _system(system: type[System]) -> dict[str, Any]:
-    settings = settings_of(system)
     return {
         "description": (system.__doc__ or "").partition("\n")[0],
-        "oneOf": [
-            {"const": ABSENT},
-            {
-                "type": "object",
-                "additionalProperties": False,
-                "required": [name for name, setting in settings.items() if setting.required],
-                "properties": {name: _setting(setting.kind) for name, setting in settings.items()}
-                | {name: {"$ref": f"#/$defs/{name}"} for name in DIFFERENCES},
-            },
-        ],
+        "oneOf": [{"const": ABSENT}, _mapping(system, {name: {"$ref": f"#/$defs/{name}"} for name in DIFFERENCES})],
+    }
+
+
+def _mapping(owner: type[System] | type[Group], others: dict[str, Any]) -> dict[str, Any]:
+    settings = settings_of(owner)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [name for name, setting in settings.items() if setting.required],
+        "properties": {name: _setting(setting.kind) for name, setting in settings.items()} | others,
     }
 
 
@@ -169,6 +181,11 @@ def _scaled() -> dict[str, Any]:
 
 
 def _setting(kind: Any) -> dict[str, Any]:
+    if is_group(kind):
+        return {"description": (kind.__doc__ or "").partition("\n")[0]} | _mapping(kind, {})
+    if get_origin(kind) is Several:
+        one = _setting(get_args(kind)[0])
+        return {"oneOf": [one, {"type": "array", "minItems": 1, "items": one}]}
     if get_origin(kind) is list:
         return {"type": "array", "minItems": 1, "items": _setting(get_args(kind)[0])}
     if get_origin(kind) is dict:
@@ -176,6 +193,9 @@ def _setting(kind: Any) -> dict[str, Any]:
     if kind in PLAIN:
         return {"description": describe(kind), "oneOf": [{"type": PLAIN[kind]}, VARIABLE]}
     found: dict[str, Any] = {"type": "string", "description": describe(kind)}
+    if kind is WeekTime:
+        days = "|".join(f"[{day[0].upper()}{day[0]}]{day[1:]}" for day in DAYS)
+        found["pattern"] = rf"^\s*({days})\s+\d{{1,2}}:\d{{2}}\s*$|\$\{{"
     if kind is Duration:
         found["pattern"] = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)\s*$|\$\{"
     return found
