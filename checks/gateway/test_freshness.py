@@ -1,16 +1,18 @@
 """Are the prices fresh, and are the figures that say so?"""
 
 from checks.gateway import COMPREHENSIVE, REDIS_CLUSTER, SUMMARY, WEBSOCKET_TO_REDIS
+from checks.market.closed import fresh, of_what_trades, share_fresh
 from healthgate import Unit, above, age, at_most, check, each, exactly, percent, seconds_old
 
 FRESHNESS = COMPREHENSIVE.at("data.market_data_diagnostics.data_freshness")
+ANALYSIS = COMPREHENSIVE.at("data.market_data_diagnostics.symbol_analysis")
 
 symbols = Unit("symbols")
 
 
 @check(
     "gateway.market.freshness",
-    FRESHNESS["freshness_rate"],
+    of_what_trades(FRESHNESS["freshness_rate"], ANALYSIS, COMPREHENSIVE, share_fresh),
     stays=above(95, percent, warning=80, critical=50),
     name="Symbols with fresh prices",
     cause="the price feed is slow or has stopped for part of the symbols",
@@ -20,7 +22,7 @@ symbols = Unit("symbols")
 )
 @check(
     "gateway.market.fresh_symbols",
-    FRESHNESS["fresh_symbols"],
+    of_what_trades(FRESHNESS["fresh_symbols"], ANALYSIS, COMPREHENSIVE, fresh),
     stays=above(0, symbols, critical=exactly(0)),
     name="Number of fresh symbols",
     cause="there is no recent market data at all",

@@ -3,6 +3,7 @@
 import re
 
 from checks.gateway import COMPREHENSIVE, REDIS_CLUSTER, SUMMARY, WEBSOCKET_TO_REDIS
+from checks.market.closed import health_of_what_trades
 from healthgate import (
     WARNING,
     Facts,
@@ -28,9 +29,23 @@ VIEWS = ("gateway.endpoint.summary", *(f"gateway.endpoint.debug[{probe}]" for pr
          ("comprehensive", "redis_cluster", "websocket_to_redis")))  # fmt: skip
 
 
+def figure(node: Facts, unit: str) -> float:
+    """Return the number of a text such as 18% or 18 %, whose format the contract judges; NoData for others."""
+    match = re.fullmatch(rf"\s*(\d{{1,9}}(?:\.\d{{1,9}})?)\s*{unit}\s*", node.text())
+    if match is None:
+        raise NoData(f"{node.path} is {shown(node.raw)}, not a number followed by {unit}")
+    return float(match[1])
+
+
+@measure(SUMMARY.at("data.market_data_freshness"))
+def freshness(text: Facts) -> float:
+    """The freshness in the summary, in percent."""
+    return figure(text, "%")
+
+
 @check(
     "gateway.summary.system_health",
-    SUMMARY.at("data.system_health"),
+    health_of_what_trades(SUMMARY.at("data.system_health"), freshness, SUMMARY),
     stays=equals("healthy", warning=exactly("degraded"), critical=Tier("not in", ("healthy", "degraded"))),
     name="Overall health in the summary",
     cause="some subsystem is below its line",
@@ -50,14 +65,6 @@ VIEWS = ("gateway.endpoint.summary", *(f"gateway.endpoint.debug[{probe}]" for pr
 def test_overall_health(verdict):
     """The summary calls the platform healthy."""
     assert verdict.healthy, verdict
-
-
-def figure(node: Facts, unit: str) -> float:
-    """Return the number of a text such as 18% or 18 %, whose format the contract judges; NoData for others."""
-    match = re.fullmatch(rf"\s*(\d{{1,9}}(?:\.\d{{1,9}})?)\s*{unit}\s*", node.text())
-    if match is None:
-        raise NoData(f"{node.path} is {shown(node.raw)}, not a number followed by {unit}")
-    return float(match[1])
 
 
 def gap(summary: str, detail: Source) -> Source:

@@ -1,10 +1,13 @@
 """Does what comes in over the WebSocket end up in Redis? As the gateway reports it."""
 
 from checks.gateway import COMPREHENSIVE, COMPREHENSIVE_LATER, WEBSOCKET_TO_REDIS, WEBSOCKET_TO_REDIS_LATER
+from checks.market import HOURS, quiet
+from checks.market.hours import Hours
 from healthgate import (
     CRITICAL,
     Facts,
     Measured,
+    NotExpected,
     Unit,
     above,
     below,
@@ -15,6 +18,7 @@ from healthgate import (
     percent,
     reaching,
     stated,
+    unless,
 )
 from healthgate.readings import Answer
 
@@ -31,6 +35,17 @@ def progress(first: Answer, second: Answer, service: Answer, service_later: Answ
     if after < before and _restarted(service.body(), service_later.body()):
         return Measured(after, f"{waited}, the market service having restarted")
     return Measured(after - before, waited)
+
+
+QUIET = quiet(WEBSOCKET_TO_REDIS, WEBSOCKET_TO_REDIS_LATER)
+
+
+@measure(progress, QUIET, HOURS)
+def progress_while_closed(made: Measured, reason: str, hours: Hours) -> Measured:
+    """The progress, but where nothing trades: a counter that stands still is then as it should be."""
+    if made.value or hours.always:
+        return Measured(made.value, f"{made.detail}; {reason}")
+    raise NotExpected(f"no messages {made.detail}; none are expected: {reason}")
 
 
 def _restarted(before: Facts, after: Facts) -> bool:
@@ -50,11 +65,11 @@ def _restarted(before: Facts, after: Facts) -> bool:
 )
 @check(
     "gateway.websocket.messages_progress",
-    progress,
+    unless(progress, QUIET, progress_while_closed),
     stays=above(0, messages, warning=exactly(0), critical=0),
     name="Progress of the message counter",
     cause="the listener is reported running but handles nothing, or the counter was reset unnoticed",
-    action="compare with the age of the last message; mind whether the markets are open",
+    action="compare with the age of the last message; where markets close, give the profile its market_hours",
     runbook="listeners",
     every="30s",
 )
@@ -83,16 +98,18 @@ def test_listener(verdict):
     assert verdict.healthy, verdict
 
 
-@measure(WEBSOCKET_TO_REDIS.at("data"))
-def flow(data: Facts) -> Measured:
-    """Whether messages are delivered to Redis, delayed on the way, or lost."""
+@measure(WEBSOCKET_TO_REDIS.at("data"), quiet(WEBSOCKET_TO_REDIS), HOURS)
+def flow(data: Facts, reason: str | None, hours: Hours) -> Measured:
+    """Whether messages are delivered to Redis, delayed on the way, or lost; where nothing comes, a write may be old."""
     delivered = data.number("flow.delivery_ratio_percent")
     lag = data.number("flow.lag_ms_p95")
     age = data.number("redis_status.last_write_age_seconds")
-    state = "delivered" if delivered >= 99 and lag < 100 and age < 30 else "delayed"
-    if delivered < 90 or age >= 60:
+    silent = reason is not None and not hours.always
+    state = "delivered" if delivered >= 99 and lag < 100 and (silent or age < 30) else "delayed"
+    if delivered < 90 or (age >= 60 and not silent):
         state = "lost"
-    return Measured(state, f"{delivered:g} % arrive, 95 % of them within {lag:g} ms, the last write {age:g} s ago")
+    said = f"{delivered:g} % arrive, 95 % of them within {lag:g} ms, the last write {age:g} s ago"
+    return Measured(state, f"{said}; {reason}" if reason else said)
 
 
 @check(

@@ -4,12 +4,17 @@ In some environments it is reached only through the gateway. What its diagnostic
 gateway's comprehensive body, which holds the same blocks.
 """
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from checks import gateway
 from checks.bodies import market as bodies
+from checks.market.hours import FIRST_TICK, Hours, MarketHours, amiss
 from checks.market.stream import FEED_FRAMES, FEED_SECONDS, MOST_TICKS, SUBSCRIPTION, every_symbol_ticked
 from checks.market.written import KINDS, REACH
 from healthgate import (
     Address,
+    Amiss,
     Date,
     Duration,
     FilePattern,
@@ -27,8 +32,9 @@ from healthgate import (
     Url,
     get,
     measure,
+    moment,
+    quietly,
 )
-from healthgate.readings import Answer
 
 
 class Market(System):
@@ -45,11 +51,14 @@ class Market(System):
     `logs` are the detailed log files, current and rotated, `log_archives` the archived summaries (spec 2.13);
     `installed` is the day since when the service has written them.
 
-    What is left out here leaves out the checks that need it, and nothing else.
+    `market_hours` say when there are new prices at all; without them there always are.
+
+    What else is left out here leaves out the checks that need it, and nothing else.
     """
 
     name = "market"
     symbols: list[str]
+    market_hours: MarketHours | None = None
     url: Url | None = None
     redis_nodes: dict[str, Address] | None = None
     redis_password: Secret | None = None
@@ -61,6 +70,12 @@ class Market(System):
     logs: FilePattern | None = None
     log_archives: FilePattern | None = None
     installed: Date | None = None
+
+    @classmethod
+    def amiss(cls, given: Mapping[str, Any]) -> Iterator[Amiss]:
+        """Yield what is wrong with the hours."""
+        if "market_hours" in given:
+            yield from amiss(given["market_hours"], given.get("symbols"))
 
 
 COMPREHENSIVE, REDIS_CLUSTER, WEBSOCKET, MARKET_DATA = (
@@ -115,12 +130,20 @@ REDIS_DIAGNOSTICS = REDIS_CLUSTER.otherwise(gateway.COMPREHENSIVE.at("data.redis
 WEBSOCKET_DIAGNOSTICS = WEBSOCKET.otherwise(gateway.COMPREHENSIVE.at("data.websocket_diagnostics"))
 MARKET_DATA_DIAGNOSTICS = MARKET_DATA.otherwise(gateway.COMPREHENSIVE.at("data.market_data_diagnostics"))
 
+WEBSOCKET_SEEN = WEBSOCKET.otherwise(gateway.COMPREHENSIVE)
+MARKET_DATA_SEEN = MARKET_DATA.otherwise(gateway.COMPREHENSIVE)
 
-def moment(probe: Source) -> Source:
-    """Return when the answer of `probe` was complete, in seconds since 1970."""
+HOURS = measure(FromProfile(Market, "market_hours"))(Hours.of).otherwise(measure()(Hours))
 
-    @measure(probe)
-    def at(answer: Answer) -> float:
-        return answer.at
 
-    return at
+def quiet(*looks: Source, due: float = FIRST_TICK) -> Source:
+    """Return why no news is expected at some of these looks, but of what always trades; None where it is.
+
+    It is where the markets had been open for `due` seconds.
+    """
+
+    @quietly(HOURS, *(moment(look) for look in looks))
+    def why(hours: Hours, *moments: float) -> str | None:
+        return next((said for at in moments if (said := hours.quiet(at, due)) is not None), None)
+
+    return why

@@ -1,11 +1,13 @@
 """Is there a recent price for every symbol? As the market service reports it."""
 
 from checks.findings import Findings, listed
-from checks.market import MARKET_DATA_DIAGNOSTICS, SYMBOLS
+from checks.market import MARKET_DATA_DIAGNOSTICS, MARKET_DATA_SEEN, SYMBOLS
+from checks.market.closed import Count, fresh, of_what_trades, share_fresh, stale
 from healthgate import (
     Facts,
     Measured,
     NoData,
+    Source,
     Unit,
     above,
     below,
@@ -25,6 +27,11 @@ deviations = Unit("deviations")
 STATUSES = ("fresh", "stale", "missing")
 
 
+def figure(name: str, count: Count) -> Source:
+    """Return a figure of freshness, of what trades when it is looked at."""
+    return of_what_trades(FRESHNESS[name], MARKET_DATA_DIAGNOSTICS.at("symbol_analysis"), MARKET_DATA_SEEN, count)
+
+
 @measure(MARKET_DATA_DIAGNOSTICS.at("missing_data_symbols"))
 def missing_data_symbols(listing: Facts) -> Measured:
     """How many symbols are listed as without data, and which."""
@@ -34,7 +41,7 @@ def missing_data_symbols(listing: Facts) -> Measured:
 
 @check(
     "market.data.freshness_rate",
-    FRESHNESS["freshness_rate"],
+    figure("freshness_rate", share_fresh),
     stays=above(95, percent, warning=80, critical=50),
     name="Symbols the service calls fresh",
     cause="prices have grown old",
@@ -44,7 +51,7 @@ def missing_data_symbols(listing: Facts) -> Measured:
 )
 @check(
     "market.data.fresh_symbols",
-    FRESHNESS["fresh_symbols"],
+    figure("fresh_symbols", fresh),
     stays=above(0, symbols, critical=exactly(0)),
     name="Number of symbols the service calls fresh",
     cause="there is no recent market data",
@@ -74,7 +81,7 @@ def missing_data_symbols(listing: Facts) -> Measured:
 )
 @check(
     "market.data.stale_symbols",
-    FRESHNESS["stale_symbols"],
+    figure("stale_symbols", stale),
     stays=below(2, symbols, warning=reaching(2)),
     name="Stale symbols",
     cause="part of the feed is silent",

@@ -1,6 +1,7 @@
 """Does the log show a healthy life? As the market service writes it."""
 
-from checks.market import LOG, WEBSOCKET_DIAGNOSTICS
+from checks.market import HOURS, LOG, WEBSOCKET_DIAGNOSTICS, quiet
+from checks.market.hours import FIRST_TICK, Hours
 from checks.market.written import REACH, SILENT_AFTER
 from healthgate import (
     TIME_SCALE,
@@ -8,6 +9,7 @@ from healthgate import (
     Facts,
     Measured,
     NoData,
+    NotExpected,
     Source,
     Unit,
     Violated,
@@ -20,6 +22,7 @@ from healthgate import (
     percent,
     reaching,
     seconds,
+    unless,
 )
 from healthgate.duration import spoken
 from healthgate.readings import Line, Log
@@ -75,6 +78,18 @@ def since_stable(log: Log, scale: float) -> Measured:
     return Measured((log.at - line.at) * scale, f"after {line.groups['n']} messages")
 
 
+STABLE_QUIET = quiet(LOG, due=max(STABLE_EVERY, FIRST_TICK))
+
+
+@measure(LOG, TIME_SCALE, STABLE_QUIET)
+def stable_while_closed(log: Log, scale: float, reason: str) -> Measured:
+    """No time: messages are too few for such a line, in a log that is still written."""
+    log.written_within(SILENT_AFTER / scale)
+    newest_at = max((line.at for line in log.lines("ok.stable")), default=None)
+    said = f"the newest line is {spoken(round(log.at - newest_at))} old" if newest_at else "there is no such line"
+    raise NotExpected(f"{said}; messages enough for one are not expected: {reason}")
+
+
 @check(
     "market.health_monitor.cadence",
     since_health_check,
@@ -87,7 +102,7 @@ def since_stable(log: Log, scale: float) -> Measured:
 )
 @check(
     "market.log.connection_stable",
-    since_stable,
+    unless(since_stable, STABLE_QUIET, stable_while_closed),
     stays=at_most(STABLE_EVERY, seconds, warning=STABLE_EVERY),
     name="Time since a listener called its connection stable",
     cause="the listeners are silent",
@@ -111,6 +126,21 @@ def written(kind: str, within: float, proof: int = 1) -> Source:
         return _counted(log, kind, within / scale, scale, proof)
 
     return count
+
+
+FRESH_QUIET = quiet(LOG, due=MINUTES_15 + FIRST_TICK)
+
+
+@measure(LOG, TIME_SCALE, FRESH_QUIET, HOURS)
+def no_fresh_data_while_closed(log: Log, scale: float, reason: str, hours: Hours) -> Measured:
+    """Lines of the last quarter of an hour that were written when some price had to be fresh."""
+    within = MINUTES_15 / scale
+    found = [line.at for line in log.lines("error.nodata") if line.at >= log.at - within]
+    counted = [at for at in found if hours.always or hours.quiet(at) is None]
+    if not counted:
+        log.reaches(log.at - within)
+        log.written_within(SILENT_AFTER / scale)
+    return Measured(len(counted), f"{len(found) - len(counted)} more, when no price had to be fresh; {reason}")
 
 
 def written_since_start(kind: str) -> Source:
@@ -168,7 +198,7 @@ def _counted(log: Log, kind: str, within: float, scale: float, proof: int = 1) -
 )
 @check(
     "market.log.no_fresh_data",
-    written("error.nodata", MINUTES_15),
+    unless(written("error.nodata", MINUTES_15), FRESH_QUIET, no_fresh_data_while_closed),
     stays=none(lines, critical=0),
     name="Critical no-data lines in a quarter of an hour",
     cause="there was no fresh price at all",
@@ -222,14 +252,16 @@ def test_warm_up(verdict):
     assert verdict.healthy, verdict
 
 
-@measure(LOG, TIME_SCALE, WEBSOCKET_DIAGNOSTICS.at("performance"))
-def message_errors(log: Log, scale: float, performance: Facts) -> Measured:
+@measure(LOG, TIME_SCALE, WEBSOCKET_DIAGNOSTICS.at("performance"), quiet(LOG), HOURS)
+def message_errors(log: Log, scale: float, performance: Facts, reason: str | None, hours: Hours) -> Measured:
     """Lines about messages that could not be processed, in percent of the messages of the same five minutes."""
     within = MINUTES_5 / scale
     errors = log.within("error.message", within)
     log.reaches(log.at - within)
     log.written_within(SILENT_AFTER / scale)
     processed = performance.number("message_rate_per_sec") * within
+    if processed < 1 and reason and not hours.always:
+        raise NotExpected(f"{errors} lines and no message; messages are not expected: {reason}")
     if processed < 1:
         raise NoData("no message was processed that lines could be compared with", "market.ws.message_rate")
     share = 100 * errors / processed

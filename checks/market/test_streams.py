@@ -3,11 +3,13 @@
 from collections import Counter
 
 from checks.findings import listed
-from checks.market import CLIENT_STREAM, FEEDS, MARKET_SERVICE
+from checks.market import CLIENT_STREAM, FEEDS, HOURS, MARKET_SERVICE, quiet
+from checks.market.hours import Hours
 from checks.market.stream import STREAM_SAMPLE, is_frame, tick
 from healthgate import (
     Measured,
     NoData,
+    NotExpected,
     Source,
     Unit,
     answered,
@@ -91,10 +93,12 @@ def test_feed_is_reachable(verdict):
 def undecodable(kind: str) -> Source:
     """Return the share of frames of one protocol of the feed that cannot be decoded, in percent."""
 
-    @measure(FEEDS[kind].outcome)
-    def undecoded(heard: Heard) -> Measured:
+    @measure(FEEDS[kind].outcome, quiet(FEEDS[kind].outcome))
+    def undecoded(heard: Heard, reason: str | None) -> Measured:
         if heard.status != "answered":
             raise NoData(heard.error, about(heard.failed_step) if heard.failed_step else None)
+        if not heard.messages and reason and heard.ended == "time":
+            raise NotExpected(f"no frame came in {heard.listened_s:.1f} s; none is expected: {reason}")
         if not heard.messages:
             raise NoData(f"no frame came in {heard.listened_s:.1f} s: {heard.ending}")
         if heard.ended in {"oversized", "malformed"}:
@@ -123,10 +127,18 @@ def test_feed_is_understood(verdict):
     assert verdict.healthy, verdict
 
 
-@measure(CLIENT_STREAM.outcome)
-def fewest_ticks(heard: Heard) -> Measured:
-    """The ticks of the symbol that ticked least; a stream that nobody serves is a violation."""
+@measure(CLIENT_STREAM.outcome, HOURS)
+def fewest_ticks(heard: Heard, hours: Hours) -> Measured:
+    """The ticks of the symbol that ticked least, of those that trade; a stream that nobody serves is a violation."""
     answered(heard, MARKET_SERVICE)
+    began = heard.at - heard.listened_s
+    trading = [symbol for symbol in STREAM_SAMPLE if hours.trades(symbol, began) and hours.trades(symbol, heard.at)]
+    reason = hours.quiet(began) or hours.quiet(heard.at)
+    if not trading:
+        if heard.ended != "time":
+            raise NoData(f"after {heard.count} messages: {heard.ending}")
+        said = f"open for {heard.listened_s:.1f} s, {heard.count} messages"
+        raise NotExpected(f"{said}; ticks are not expected: {reason}")
     counted: Counter[str] = Counter()
     others = 0
     for message in heard.messages:
@@ -134,7 +146,7 @@ def fewest_ticks(heard: Heard) -> Measured:
             counted[tick(message).symbol] += 1
         except NoData:
             others += 1
-    silent = [symbol for symbol in STREAM_SAMPLE if not counted[symbol]]
+    silent = [symbol for symbol in trading if not counted[symbol]]
     if silent:
         came = f"; {others} messages were no ticks" if others else ""
         words = f"no tick of {listed(silent)} in {heard.listened_s:.1f} s, {heard.count} messages in all{came}"
@@ -142,7 +154,8 @@ def fewest_ticks(heard: Heard) -> Measured:
             raise NoData(f"{words}; {heard.ending}")  # it was not listened to long enough to prove anything
         return Measured(0, f"{words}; {heard.ending}")
     liveness = f"first message after {heard.first_message_ms:.0f} ms, largest gap {heard.largest_gap_ms:.0f} ms"
-    return Measured(min(counted[symbol] for symbol in STREAM_SAMPLE), liveness)
+    said = f"{liveness}; {reason}: judged on {listed(trading)}" if reason else liveness
+    return Measured(min(counted[symbol] for symbol in trading), said)
 
 
 @check(

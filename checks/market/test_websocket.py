@@ -1,30 +1,35 @@
 """Does the feed arrive, steadily and whole? As the market service reports it."""
 
 from checks.findings import Findings
-from checks.gateway import COMPREHENSIVE as GATEWAY_COMPREHENSIVE
 from checks.gateway import COMPREHENSIVE_LATER as GATEWAY_COMPREHENSIVE_LATER
-from checks.market import WEBSOCKET, WEBSOCKET_DIAGNOSTICS, WEBSOCKET_LATER, moment
+from checks.market import HOURS, WEBSOCKET_DIAGNOSTICS, WEBSOCKET_LATER, WEBSOCKET_SEEN, quiet
+from checks.market.closed import heard_of_what_trades
+from checks.market.hours import Hours
 from healthgate import (
     CRITICAL,
     Facts,
     Measured,
     NoData,
+    NotExpected,
     Unit,
     above,
     below,
     check,
     equals,
     measure,
+    moment,
     none,
     percent,
     reaching,
     seconds,
     stated,
+    unless,
 )
 
 STATUS = WEBSOCKET_DIAGNOSTICS.at("connection_status")
 HISTORY = WEBSOCKET_DIAGNOSTICS.at("connection_history")
 PERFORMANCE = WEBSOCKET_DIAGNOSTICS.at("performance")
+WEBSOCKET_SEEN_LATER = WEBSOCKET_LATER.otherwise(GATEWAY_COMPREHENSIVE_LATER)
 PERFORMANCE_LATER = WEBSOCKET_LATER.at("performance").otherwise(
     GATEWAY_COMPREHENSIVE_LATER.at("data.websocket_diagnostics.performance")
 )
@@ -67,11 +72,11 @@ def stopped_listeners(status: Facts) -> Measured:
 )
 @check(
     "market.ws.last_message_age",
-    STATUS["last_message_age"],
+    heard_of_what_trades(STATUS["last_message_age"], WEBSOCKET_SEEN),
     stays=below(30, seconds, critical=reaching(30)),
     name="Age of the last feed message",
-    cause="the feed is connected but silent, or the market is closed",
-    action="check the upstream feed; mind the market hours",
+    cause="the feed is connected but silent",
+    action="check the upstream feed; where markets close, give the profile its market_hours",
     runbook="listeners",
     every="30s",
 )
@@ -115,12 +120,7 @@ def test_connection(verdict):
     assert verdict.healthy, verdict
 
 
-@measure(
-    PERFORMANCE,
-    moment(WEBSOCKET).otherwise(moment(GATEWAY_COMPREHENSIVE)),
-    PERFORMANCE_LATER,
-    moment(WEBSOCKET_LATER).otherwise(moment(GATEWAY_COMPREHENSIVE_LATER)),
-)
+@measure(PERFORMANCE, moment(WEBSOCKET_SEEN), PERFORMANCE_LATER, moment(WEBSOCKET_SEEN_LATER))
 def message_rate(first: Facts, began: float, second: Facts, ended: float) -> Measured:
     """Messages processed a second, counted between two reads."""
     before, after = first.integer("messages_processed"), second.integer("messages_processed")
@@ -135,6 +135,17 @@ def message_rate(first: Facts, began: float, second: Facts, ended: float) -> Mea
     )
 
 
+QUIET = quiet(WEBSOCKET_SEEN, WEBSOCKET_SEEN_LATER)
+
+
+@measure(message_rate, QUIET, HOURS)
+def message_rate_while_closed(rate: Measured, reason: str, hours: Hours) -> Measured:
+    """The rate where nothing comes although something always trades; how many come is not judged."""
+    if not rate.value and hours.always:
+        return Measured(rate.value, f"{rate.detail}; {hours.judged_on(reason)}")
+    raise NotExpected(f"{rate.value:g} messages/s, {rate.detail}; 100 are not expected: {reason}")
+
+
 @check(
     "market.ws.parse_error_rate",
     PERFORMANCE["parse_error_rate"],
@@ -147,7 +158,7 @@ def message_rate(first: Facts, began: float, second: Facts, ended: float) -> Mea
 )
 @check(
     "market.ws.message_rate",
-    message_rate,
+    unless(message_rate, QUIET, message_rate_while_closed),
     stays=above(100, rate, warning=reaching(100)),
     name="Messages processed",
     cause="the feed is throttled, or processing is too slow",

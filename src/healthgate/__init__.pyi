@@ -1,8 +1,13 @@
 from healthgate.claim.check import check as check
 from healthgate.claim.check import each as each
+from healthgate.claim.circumstances import every_attempt as every_attempt
+from healthgate.claim.circumstances import moment as moment
+from healthgate.claim.circumstances import quietly as quietly
+from healthgate.claim.circumstances import unless as unless
 from healthgate.claim.facts import Facts as Facts
 from healthgate.claim.facts import LeftOut as LeftOut
 from healthgate.claim.facts import NoData as NoData
+from healthgate.claim.facts import NotExpected as NotExpected
 from healthgate.claim.facts import Violated as Violated
 from healthgate.claim.given import TIME_SCALE as TIME_SCALE
 from healthgate.claim.given import FromProfile as FromProfile

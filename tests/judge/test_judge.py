@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from healthgate.claim.check import Check, check, declared_on
-from healthgate.claim.facts import NoData, Violated
+from healthgate.claim.facts import Facts, NoData, NotExpected, Violated
 from healthgate.claim.given import TIME_SCALE, FromProfile
-from healthgate.claim.limit import Limit, Tier, above, below, equals, percent
+from healthgate.claim.limit import Limit, Tier, above, below, equals, lasting, percent
 from healthgate.claim.observation import Observation
 from healthgate.claim.source import Measured, Scene, Source, measure
 from healthgate.claim.state import Floor, State
@@ -185,6 +185,22 @@ def test_a_derived_reading_that_raises_no_data_is_unknown(judge: Callable[..., J
     told = judge(seen({}), checks=(claim("boiler.tide", measure(STATE)(nothing), below(5)),))
 
     assert told.verdict("boiler.tide").reason == "no data: the tide is out"
+
+
+def test_what_is_not_expected_is_ok_without_a_value(judge: Callable[..., Judge]) -> None:
+    """And no line of the limit is crossed by it; what is missing is missing all the same."""
+
+    @measure(STATE["pressure"])
+    def moot(pressure: Facts) -> float:
+        raise NotExpected(f"{pressure.number():g} % is not judged in summer")
+
+    one = claim("boiler.summer", moot, below(80, percent, critical=lasting(90, "5m")))
+    verdict = judge(seen({"pressure": 95}), checks=(one,)).verdict("boiler.summer")
+
+    assert (verdict.state, verdict.value, verdict.reason) == (State.OK, None, "95 % is not judged in summer")
+    assert verdict.healthy
+    assert not verdict.samples
+    assert judge(seen({"heat": 1}), checks=(one,)).verdict("boiler.summer").state is State.UNKNOWN
 
 
 @pytest.mark.parametrize("content", ["\x1b[31m", "\ud800", "x" * 10_000])

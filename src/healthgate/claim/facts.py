@@ -34,6 +34,14 @@ class LeftOut(NoData):
     """A member that is missing, and need not be here: the profile says so."""
 
 
+class NotExpected(Exception):
+    """What a claim is about is not expected at the moment of the look; the text says why, and what is there instead.
+
+    Such a look is ok and brings no value: no line is crossed by it, and none is judged by it later. It is raised only
+    by who has read what is there: what is missing is NoData at any time.
+    """
+
+
 class Facts:
     """One node of a JSON document that knows its own path, so that every complaint can name it.
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from healthgate.claim.check import Check, Terms
-from healthgate.claim.facts import Facts, NoData, Violated
+from healthgate.claim.facts import Facts, NoData, NotExpected, Violated
 from healthgate.claim.limit import Limit, Tier
 from healthgate.claim.observation import AGAIN, Observation, attempt_mark, sample_mark
 from healthgate.claim.source import Absent, Later, LookBack, Measured, Scene
@@ -263,6 +263,8 @@ class Judge:
         said = partial(self._say, check, scene=scene)
         try:
             found = check.reading.value(scene)
+        except NotExpected as moot:
+            return said(State.OK, None, str(moot))
         except Violated as violated:
             return self._explained(check, violated) or said(limit.worst, None, str(violated))
         except NotYet as nothing:

@@ -81,11 +81,12 @@ class Stream(Probe):
 
 
 class Heard:
-    """What one connection brought. `status` and `error` as in Observation: answered means that it was open."""
+    """What one connection brought, complete `at`. The rest as in Observation: answered means that it was open."""
 
     def __init__(self, observation: Observation) -> None:
         self.status = observation.status
         self.error = observation.error or ""
+        self.at = observation.at
         self.facts = observation.facts
 
     @property
