@@ -10,7 +10,8 @@ from typing import Any
 from checks import gateway
 from checks.bodies import market as bodies
 from checks.market.hours import FIRST_TICK, Hours, MarketHours, amiss
-from checks.market.stream import FEED_FRAMES, FEED_SECONDS, MOST_TICKS, SUBSCRIPTION, every_symbol_ticked
+from checks.market.sample import sample
+from checks.market.stream import FEED_FRAMES, FEED_SECONDS, MOST_TICKS, every_symbol_ticked, subscription
 from checks.market.written import KINDS, REACH
 from healthgate import (
     Address,
@@ -20,6 +21,7 @@ from healthgate import (
     FilePattern,
     Files,
     FromProfile,
+    GetEach,
     Later,
     LogLines,
     Port,
@@ -30,11 +32,13 @@ from healthgate import (
     StreamUrl,
     System,
     Url,
+    from_settings,
     get,
     measure,
     moment,
     quietly,
 )
+from healthgate.nearest import hint
 
 
 class Market(System):
@@ -44,9 +48,11 @@ class Market(System):
     scheme and port; without it its diagnostics are read through the gateway. `redis_nodes` are the addresses of
     the cluster's nodes by name, and `redis_password` what they ask for, if anything.
 
-    `stream_url` is the price stream of the clients, listened to for `stream_listen` at most; `feed_binary_url`
-    and `feed_json_url` are the feed the service itself listens to. `outside` is the address at which the service
-    would answer where its clients are, if it could be reached from there: it must not be.
+    `stream_url` is the price stream of the clients, listened to for `stream_listen` at most, and `price_url` where they
+    ask for single prices, if that is not `url`. `price_sample` are the symbols whose prices are compared; without it
+    some are drawn anew for each run, one for each second of `stream_listen`. `feed_binary_url` and `feed_json_url` are
+    the feed the service itself listens to. `outside` is the address at which the service would answer where its clients
+    are, if it could be reached from there: it must not be.
 
     `logs` are the detailed log files, current and rotated, `log_archives` the archived summaries (spec 2.13);
     `installed` is the day since when the service has written them.
@@ -64,6 +70,8 @@ class Market(System):
     redis_password: Secret | None = None
     stream_url: StreamUrl | None = None
     stream_listen: Duration = Duration(10)
+    price_url: Url | None = None
+    price_sample: list[str] | None = None
     feed_binary_url: StreamUrl | None = None
     feed_json_url: StreamUrl | None = None
     outside: Address | None = None
@@ -73,9 +81,14 @@ class Market(System):
 
     @classmethod
     def amiss(cls, given: Mapping[str, Any]) -> Iterator[Amiss]:
-        """Yield what is wrong with the hours."""
+        """Yield what is wrong with the hours, and which symbols of the sample are none."""
+        symbols = given.get("symbols")
         if "market_hours" in given:
-            yield from amiss(given["market_hours"], given.get("symbols"))
+            yield from amiss(given["market_hours"], symbols)
+        for number, symbol in enumerate(given.get("price_sample", ())):
+            if symbols is not None and symbol not in symbols:
+                words = f"has {symbol}, which is none of market.symbols{hint(symbol, symbols)}"
+                yield Amiss(("price_sample", number), words)
 
 
 COMPREHENSIVE, REDIS_CLUSTER, WEBSOCKET, MARKET_DATA = (
@@ -92,7 +105,7 @@ CLIENT_STREAM = Stream(
     url="stream_url",
     listen="stream_listen",
     most=MOST_TICKS,
-    opening=(SUBSCRIPTION,),
+    opening=subscription,
     enough=every_symbol_ticked,
     explained_by="market.ws.client_stream",
 )
@@ -106,6 +119,12 @@ REDIS = RedisNodes(
     alongside=CLIENT_STREAM,
 )
 SYMBOLS = FromProfile(Market, "symbols")
+SAMPLE = from_settings(Market, sample)
+_CLIENT_PRICES, _SERVICE_PRICES = (
+    GetEach(Market, "/api/market/price/{name}", names=sample, url=url, alongside=CLIENT_STREAM, origin="chosen")
+    for url in ("price_url", "url")
+)
+PRICES = _CLIENT_PRICES.otherwise(_SERVICE_PRICES)
 
 MARKET_SERVICE = "market.endpoint.debug[comprehensive]"
 """The check that says best that the market service as a whole does not answer."""

@@ -66,9 +66,11 @@ class Hours:
             return f"markets opened {spoken(changed, self.zone)}, {at - changed:.0f} s before"
         return None
 
-    def trades(self, symbol: str, at: float) -> bool:
-        """Whether there must be news of a symbol at `at`."""
-        return symbol in self.always or self.quiet(at) is None
+    def trading(self, symbols: Sequence[str], *moments: float) -> list[str]:
+        """Return the symbols of which there must be news at all these moments."""
+        if all(self.quiet(at) is None for at in moments):
+            return list(symbols)
+        return [symbol for symbol in symbols if symbol in self.always]
 
     def judged_on(self, quiet: str) -> str:
         """Say that only what always trades is judged."""

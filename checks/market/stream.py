@@ -3,19 +3,15 @@
 import json
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
 
 from checks.market.prices import Price
+from checks.market.sample import sample
 from healthgate import Facts, NoData
 from healthgate.readings import Message
 
-PRICE_SAMPLE = ("EURUSD", "USDJPY", "XAUUSD", "BTCUSD")
-"""Symbols whose prices are compared between stream, Redis and API (spec 2.3)."""
-
-STREAM_SAMPLE = (*PRICE_SAMPLE, "NZDCAD")
-"""Symbols whose ticks clients must be sent."""
-
-SUBSCRIPTION = json.dumps({"op": "subscribe", "symbols": list(STREAM_SAMPLE)})
 MOST_TICKS = 1000
 ENOUGH_TICKS = 2
 ENOUGH_SECONDS = 1.0
@@ -32,9 +28,14 @@ TICK = struct.Struct(">4sHQIdd")
 HEARTBEAT = struct.Struct(">4sQ")
 
 
-def every_symbol_ticked() -> Callable[[Message], bool]:
+def subscription(settings: Any) -> tuple[str, ...]:
+    """Return what a client sends to get the ticks of the sample."""
+    return (json.dumps({"op": "subscribe", "symbols": list(sample(settings))}),)
+
+
+def every_symbol_ticked(settings: Any) -> Callable[[Message], bool]:
     """Return what says, told message after message, that each symbol has ticked twice, over at least a second."""
-    ticks = dict.fromkeys(STREAM_SAMPLE, 0)
+    ticks = dict.fromkeys(sample(settings), 0)
     began: list[float] = []
 
     def enough(message: Message) -> bool:
@@ -56,6 +57,15 @@ def tick(message: Message) -> Price:
     if body.text("type") != "tick":
         raise NoData("the message is no tick")
     return price(body, body.text("symbol"))
+
+
+def ticks(messages: Iterable[Message]) -> list[Price]:
+    """Return the prices in messages of the client stream, in the order in which they came; what is no tick is none."""
+    found: list[Price] = []
+    for message in messages:
+        with suppress(NoData):
+            found.append(tick(message))
+    return found
 
 
 def price(body: Facts, symbol: str) -> Price:

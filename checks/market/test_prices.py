@@ -1,9 +1,12 @@
 """Can the prices be believed? As the market service reports them, and as they stand in Redis."""
 
+from collections.abc import Callable, Mapping
+
 from checks.findings import Findings
-from checks.market import MARKET_DATA, MARKET_DATA_DIAGNOSTICS, REDIS, SYMBOLS
+from checks.market import MARKET_DATA, MARKET_DATA_DIAGNOSTICS, PRICES, REDIS, SYMBOLS
 from checks.market.prices import TOLERATED_BPS
 from checks.market.stored import FRESH_WITHIN, prices, symbols_with_key
+from checks.market.stream import price
 from healthgate import Facts, Measured, NoData, Unit, check, measure, none
 from healthgate.readings import Answer, NodeAnswer
 
@@ -14,7 +17,9 @@ WIDEST_BPS = 500
 """Basis points between bid and ask beyond which no quote is believed."""
 
 ALLOWANCE = 5
-"""Seconds by which a read of Redis may trail the service's own."""
+"""Seconds by which a read of Redis, or of the API, may trail the service's own."""
+
+ANALYSIS = MARKET_DATA_DIAGNOSTICS.at("symbol_analysis")
 
 
 @measure(MARKET_DATA_DIAGNOSTICS.at("price_consistency"))
@@ -46,28 +51,43 @@ def test_own_comparison(verdict):
 
 
 @measure(REDIS, SYMBOLS)
-def implausible(answers: dict[str, NodeAnswer], expected: list[str]) -> Measured:
+def stored_implausible(answers: dict[str, NodeAnswer], expected: list[str]) -> Measured:
     """How many stored quotes are not positive, crossed, or absurdly wide."""
-    found = Findings()
     stored = {symbol: price for symbol, price in prices(answers).items() if symbol in expected}
     if not stored:
         raise NoData("Redis holds no price of any expected symbol")
-    for symbol, price in stored.items():
+    return implausible({symbol: price.number for symbol, price in stored.items()})
+
+
+@measure(ANALYSIS, SYMBOLS)
+def analysed_implausible(analysis: Facts, expected: list[str]) -> Measured:
+    """How many quotes that the service analyses are not positive, crossed, or absurdly wide."""
+    priced = {symbol: node.number for symbol, node in analysis.members().items() if node.text("status") != "missing"}
+    quotes = {symbol: number for symbol, number in priced.items() if symbol in expected}
+    if not quotes:
+        raise NoData("the service has no price of any expected symbol")
+    return implausible(quotes)
+
+
+def implausible(quotes: Mapping[str, Callable[[str], float]]) -> Measured:
+    """Return how many quotes cannot be believed; each is what returns its bid and its ask."""
+    found = Findings()
+    for symbol, number in quotes.items():
         with found.examining():
-            bid, ask = price.number("bid"), price.number("ask")
+            bid, ask = number("bid"), number("ask")
             if not 0 < bid <= ask:
                 found.offenders.append(f"{symbol} has bid {bid:.10g} and ask {ask:.10g}")
             else:
                 width = 10_000 * (ask - bid) / (bid / 2 + ask / 2)
                 found.expect(width <= WIDEST_BPS, f"{symbol} has a spread of {width:.0f} bps")
-    return found.measured(f"of {len(stored)}")
+    return found.measured(f"of {len(quotes)}")
 
 
 @check(
     "market.price.sane",
-    implausible,
+    stored_implausible.otherwise(analysed_implausible),
     stays=none(symbols, critical=0),
-    name="Implausible stored prices",
+    name="Implausible prices",
     cause="a corrupted tick or a crossed book was stored",
     action="find the listener the symbol comes from; drop the bad tick",
     runbook="parse-errors",
@@ -96,9 +116,26 @@ def falsely_fresh(analysis: Facts, answers: dict[str, NodeAnswer]) -> Measured:
     return found.measured(f"of {called} called fresh")
 
 
+@measure(ANALYSIS, PRICES)
+def falsely_fresh_for_clients(analysis: Facts, answers: dict[str, Answer]) -> Measured:
+    """How many symbols are called fresh while the service, or the price that clients get, shows them to be old."""
+    found, called = Findings(), 0
+    for symbol, node in analysis.members().items():
+        with found.examining():
+            if node.text("status") != "fresh":
+                continue
+            called += 1
+            if node.number("age_seconds") > FRESH_WITHIN:
+                found.offenders.append(f"{symbol} is {node.number('age_seconds'):.0f} s old")
+            elif symbol in answers:
+                age = answers[symbol].at - price(answers[symbol].body(), symbol).made_at
+                found.expect(age <= FRESH_WITHIN + ALLOWANCE, f"{symbol} is {age:.0f} s old where clients ask for it")
+    return found.measured(f"of {called} called fresh, {len(answers)} asked for as clients do")
+
+
 @check(
     "market.data.symbol_age",
-    falsely_fresh,
+    falsely_fresh.otherwise(falsely_fresh_for_clients),
     stays=none(symbols, critical=0),
     name="Symbols falsely called fresh",
     cause="the service judges freshness from its memory while Redis is not updated",

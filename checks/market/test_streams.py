@@ -1,11 +1,12 @@
 """Is the feed there, and do clients get their ticks? Listened to on live connections."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from checks.findings import listed
-from checks.market import CLIENT_STREAM, FEEDS, HOURS, MARKET_SERVICE, quiet
+from checks.market import CLIENT_STREAM, FEEDS, HOURS, MARKET_SERVICE, PRICES, SAMPLE, quiet
 from checks.market.hours import Hours
-from checks.market.stream import STREAM_SAMPLE, is_frame, tick
+from checks.market.stream import is_frame, price, ticks
 from healthgate import (
     Measured,
     NoData,
@@ -24,9 +25,9 @@ from healthgate import (
     reaching,
     share,
 )
-from healthgate.readings import Heard
+from healthgate.readings import Answer, Heard
 
-ticks = Unit("ticks")
+each_tick = Unit("ticks")
 
 LIMITS = {"resolve": 1000.0, "connect": 1000.0, "upgrade": 3000.0, "ping": 1000.0}
 """Milliseconds each step may take (spec, market.ws.upstream)."""
@@ -127,41 +128,60 @@ def test_feed_is_understood(verdict):
     assert verdict.healthy, verdict
 
 
-@measure(CLIENT_STREAM.outcome, HOURS)
-def fewest_ticks(heard: Heard, hours: Hours) -> Measured:
-    """The ticks of the symbol that ticked least, of those that trade; a stream that nobody serves is a violation."""
+@measure()
+def not_asked() -> dict[str, Answer]:
+    """Return nothing: single prices cannot be asked for from here."""
+    return {}
+
+
+@measure(CLIENT_STREAM.outcome, SAMPLE, PRICES.otherwise(not_asked), HOURS)
+def fewest_ticks(heard: Heard, sample: Sequence[str], answers: Mapping[str, Answer], hours: Hours) -> Measured:
+    """The ticks of the symbol that ticked least, of those that trade; a stream that nobody serves is a violation.
+
+    A symbol that is silent on the stream while others tick has no new price, unless the API has one.
+    """
     answered(heard, MARKET_SERVICE)
     began = heard.at - heard.listened_s
-    trading = [symbol for symbol in STREAM_SAMPLE if hours.trades(symbol, began) and hours.trades(symbol, heard.at)]
+    trading = hours.trading(sample, began, heard.at)
     reason = hours.quiet(began) or hours.quiet(heard.at)
     if not trading:
         if heard.ended != "time":
             raise NoData(f"after {heard.count} messages: {heard.ending}")
         said = f"open for {heard.listened_s:.1f} s, {heard.count} messages"
         raise NotExpected(f"{said}; ticks are not expected: {reason}")
-    counted: Counter[str] = Counter()
-    others = 0
-    for message in heard.messages:
-        try:
-            counted[tick(message).symbol] += 1
-        except NoData:
-            others += 1
+    heard_of = ticks(heard.messages)
+    counted = Counter(one.symbol for one in heard_of)
     silent = [symbol for symbol in trading if not counted[symbol]]
-    if silent:
+    first = min((one.made_at for one in heard_of), default=None)
+    withheld = [symbol for symbol in silent if first is None or has_ticked(symbol, answers, first)]
+    if withheld or len(silent) == len(trading):
+        withheld = withheld or silent
+        others = len(heard.messages) - len(heard_of)
         came = f"; {others} messages were no ticks" if others else ""
-        words = f"no tick of {listed(silent)} in {heard.listened_s:.1f} s, {heard.count} messages in all{came}"
+        words = f"no tick of {listed(withheld)} in {heard.listened_s:.1f} s, {heard.count} messages in all{came}"
         if heard.ended in {"most", "oversized", "malformed"}:
             raise NoData(f"{words}; {heard.ending}")  # it was not listened to long enough to prove anything
         return Measured(0, f"{words}; {heard.ending}")
+    ticking = [symbol for symbol in trading if counted[symbol]]
     liveness = f"first message after {heard.first_message_ms:.0f} ms, largest gap {heard.largest_gap_ms:.0f} ms"
-    said = f"{liveness}; {reason}: judged on {listed(trading)}" if reason else liveness
-    return Measured(min(counted[symbol] for symbol in trading), said)
+    said = f"of {', '.join(ticking)}; {liveness}" + (f"; no new price of {', '.join(silent)}" if silent else "")
+    return Measured(min(counted[symbol] for symbol in ticking), f"{said}; {reason}" if reason else said)
+
+
+def has_ticked(symbol: str, answers: Mapping[str, Answer], since: float) -> bool:
+    """Whether a symbol has a price that was made after `since`, by the clock of the service, or nobody can tell."""
+    if symbol not in answers:
+        return True
+    try:
+        return price(answers[symbol].body(), symbol).made_at > since
+    except NoData:
+        return True
 
 
 @check(
     "market.ws.client_stream",
     fewest_ticks,
-    stays=at_least(1, ticks, critical=exactly(0)),
+    stays=at_least(1, each_tick, critical=exactly(0)),
     name="Ticks clients get of each symbol",
     cause="the fan-out to clients is broken while prices come in",
     action="compare with the prices in Redis; restart the stream service",

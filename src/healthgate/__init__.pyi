@@ -11,6 +11,7 @@ from healthgate.claim.facts import NotExpected as NotExpected
 from healthgate.claim.facts import Violated as Violated
 from healthgate.claim.given import TIME_SCALE as TIME_SCALE
 from healthgate.claim.given import FromProfile as FromProfile
+from healthgate.claim.given import from_settings as from_settings
 from healthgate.claim.labels import perhaps as perhaps
 from healthgate.claim.limit import Limit as Limit
 from healthgate.claim.limit import Tier as Tier
@@ -78,6 +79,7 @@ from healthgate.probes.http import Credential as Credential
 from healthgate.probes.http import bearer as bearer
 from healthgate.probes.http import get as get
 from healthgate.probes.http import head as head
+from healthgate.probes.http_each import GetEach as GetEach
 from healthgate.probes.log import LogLines as LogLines
 from healthgate.probes.port import Port as Port
 from healthgate.probes.prometheus import Prometheus as Prometheus

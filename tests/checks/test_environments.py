@@ -32,8 +32,8 @@ from tests.checks.world import CATALOGUE, ROOT
             "production",
             {
                 "gateway.log": 1,
-                "market.url": 11,
-                "market.redis_nodes": 14,
+                "market.url": 10,
+                "market.redis_nodes": 3,
                 "market.feed_binary_url": 5,
                 "market.feed_json_url": 1,
                 "market.logs": 14,

@@ -1,11 +1,13 @@
 """Streams, logs and tokens made ill in a healthy world: the check that is about it says so, in these words."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from healthgate.claim.state import State
+from healthgate.observe.plan import left_out
 from tests.checks.world import (
     ALL,
     ARCHIVES,
@@ -13,6 +15,7 @@ from tests.checks.world import (
     CLAIMS,
     FEED_BINARY,
     FEED_JSON,
+    GATEWAY_ALL,
     GATEWAY_LOG,
     LOG_FILES,
     MARKET_LOG,
@@ -143,19 +146,27 @@ def without(symbol: str, **facts: Any) -> dict[str, Any]:
 
 
 def test_a_symbol_that_clients_do_not_get_is_named():
-    said(put(STREAM, without("NZDCAD")), "market.ws.client_stream", CRITICAL, "no tick of NZDCAD in 1.1 s, 8 messages")
+    """It has a newer price elsewhere, or nobody can tell whether it has."""
+    world = put(STREAM, without("BTCUSD"))
+    said(world, "market.ws.client_stream", OK, "no new price of BTCUSD")
+    said(world, "market.price.ws_vs_redis", OK, "3 of 4 symbols, EURUSD, USDJPY, XAUUSD;")
+    world.json(PRICES["BTCUSD"])["timestamp_ms"] += 1
+    said(world, "market.ws.client_stream", CRITICAL, "no tick of BTCUSD in 1.1 s, 8 messages")
+    said(world.fail(PRICES["BTCUSD"], "late", "too late"), "market.ws.client_stream", CRITICAL, "no tick of BTCUSD")
 
 
 def test_a_silent_stream_is_critical_and_explains_the_prices_that_cannot_be_compared():
     world = put(STREAM, heard([], ended="time", ending="the time was up"))
     said(world, "market.ws.client_stream", CRITICAL, "no tick of EURUSD; USDJPY")
     for pair in ("ws_vs_redis", "ws_vs_api"):
-        assert world.verdict(f"market.price.{pair}[EURUSD]").blocked_by == "market.ws.client_stream"
-    said(world, "market.price.redis_vs_api[EURUSD]", OK)
+        assert world.verdict(f"market.price.{pair}").blocked_by == "market.ws.client_stream"
+    said(world, "market.price.redis_vs_api", OK)
 
 
 def test_a_stream_that_was_cut_short_by_its_own_flood_proves_nothing():
-    said(put(STREAM, without("NZDCAD", ended="most")), "market.ws.client_stream", UNKNOWN, "no tick of NZDCAD")
+    world = put(STREAM, without("BTCUSD", ended="most"))
+    world.json(PRICES["BTCUSD"])["timestamp_ms"] += 1
+    said(world, "market.ws.client_stream", UNKNOWN, "no tick of BTCUSD")
 
 
 def test_garbage_on_the_stream_is_counted():
@@ -177,7 +188,7 @@ def test_garbage_on_the_stream_is_counted():
 def test_a_stream_that_cannot_be_had_is_one_root(status, state):
     world = World().fail(STREAM, status, "it went wrong", steps={})
     said(world, "market.ws.client_stream", state, "it went wrong")
-    assert world.verdict("market.price.ws_vs_redis[EURUSD]").blocked_by == "market.ws.client_stream"
+    assert world.verdict("market.price.ws_vs_redis").blocked_by == "market.ws.client_stream"
 
 
 # -- one price ----------------------------------------------------------------------------------------------
@@ -217,7 +228,7 @@ PAIRS = ("ws_vs_redis", "redis_vs_api", "ws_vs_api")
 
 
 def concerned(leg: str) -> list[str]:
-    return [f"market.price.{pair}[EURUSD]" for pair in PAIRS if leg in pair.split("_vs_")]
+    return [f"market.price.{pair}" for pair in PAIRS if leg in pair.split("_vs_")]
 
 
 @pytest.mark.parametrize("leg", LEGS)
@@ -228,9 +239,8 @@ def test_a_leg_that_is_off_is_named_with_its_gap(leg, bps, state):
     for check_id in concerned(leg):
         said(world, check_id, state, f"{spoken} is the odd one out")
         assert float(world.verdict(check_id).value) == pytest.approx(abs(bps), abs=0.05)
-    for name in {f"market.price.{pair}[EURUSD]" for pair in PAIRS} - set(concerned(leg)):
-        said(world, name, OK)
-    said(world, "market.price.ws_vs_redis[USDJPY]", OK)
+    for name in {f"market.price.{pair}" for pair in PAIRS} - set(concerned(leg)):
+        said(world, name, OK, "4 symbols, EURUSD, USDJPY, XAUUSD, BTCUSD; the farthest")
 
 
 @pytest.mark.parametrize("leg", LEGS)
@@ -252,7 +262,7 @@ def test_a_leg_that_is_behind_is_named_with_the_ticks_it_lacks(leg):
 @pytest.mark.parametrize(("seq", "seconds", "state"), [(-5, -1.9, OK), (-6, -1.9, WARNING), (-3, -2.4, WARNING)])
 def test_reads_one_after_the_other_may_be_a_little_apart(seq, seconds, state):
     world = with_redis(moved(price_of(0), 0.5, seq=seq, seconds=seconds))
-    said(world, "market.price.redis_vs_api[EURUSD]", state)
+    said(world, "market.price.redis_vs_api", state)
 
 
 @pytest.mark.parametrize("leg", LEGS)
@@ -268,23 +278,120 @@ def test_three_prices_for_one_symbol_leave_no_odd_one():
     fields = {name: str(value) for name, value in moved(price_of(0), -30).items()}
     world.observations[NODE_OF["EURUSD"]].facts["hashes"]["market:EURUSD"] = fields
     for pair in PAIRS:
-        said(world, f"market.price.{pair}[EURUSD]", CRITICAL, "all three places differ")
+        said(world, f"market.price.{pair}", CRITICAL, "all three places differ")
 
 
 def test_a_price_the_api_does_not_have_is_explained_by_the_service_or_unknown():
     world = World().fail(PRICES["EURUSD"], "refused", "nothing listens")
-    said(world, "market.price.ws_vs_api[EURUSD]", UNKNOWN, "the API served no price of EURUSD")
+    said(world, "market.price.ws_vs_api", UNKNOWN, "the API served no price of EURUSD")
     world.fail(ALL, "refused", "nothing listens")
-    verdict = world.verdict("market.price.ws_vs_api[EURUSD]")
+    verdict = world.verdict("market.price.ws_vs_api")
     assert (verdict.state, verdict.blocked_by) == (BLOCKED, "market.endpoint.debug[comprehensive]")
-    said(world, "market.price.ws_vs_redis[EURUSD]", OK)
+    said(world, "market.price.ws_vs_redis", OK)
 
 
 def test_one_attempt_that_agrees_is_enough():
     world = with_api(moved(price_of(0), 30)).again(2).again(3)
-    said(world, "market.price.ws_vs_api[EURUSD]", CRITICAL)
+    said(world, "market.price.ws_vs_api", CRITICAL)
     world.observations[PRICES["EURUSD"] + " (attempt 3)"].facts["json"] = {"symbol": "EURUSD", **price_of(0)}
-    said(world, "market.price.ws_vs_api[EURUSD]", OK)
+    said(world, "market.price.ws_vs_api", OK)
+
+
+def test_a_symbol_that_agreed_in_some_attempt_is_apart_in_none():
+    """Each symbol by itself: that another one raced in the attempt in which it agreed says nothing of it."""
+    world = with_api(moved(price_of(0), 30)).again(2)
+    other = world.observations[PRICES["USDJPY"] + " (attempt 2)"]
+    world.observations[PRICES["EURUSD"] + " (attempt 2)"].facts["json"] = {"symbol": "EURUSD", **price_of(0)}
+    other.facts["json"] = {"symbol": "USDJPY", **moved(price_of(1), 30)}
+    said(world, "market.price.ws_vs_api", OK, "4 symbols")
+    world.json(PRICES["USDJPY"]).update(moved(price_of(1), 30))
+    said(world, "market.price.ws_vs_api", CRITICAL, "30 bps (USDJPY: ")
+
+
+def test_every_symbol_that_deviates_is_named():
+    world = with_api(moved(price_of(0), 30))
+    world.json(PRICES["XAUUSD"]).update(moved(price_of(2), 7))
+    reason = world.verdict("market.price.ws_vs_api").reason
+    assert reason.startswith("30 bps (EURUSD: the stream")
+    assert "; XAUUSD: the stream" in reason
+    assert "BTCUSD" not in reason
+
+
+def test_places_that_were_not_read_at_one_time_are_not_compared():
+    world = with_api(moved(price_of(0), 30, seq=9, seconds=3))
+    world.observations[PRICES["EURUSD"]].at += 1.1
+    for pair in ("redis_vs_api", "ws_vs_api"):
+        said(world, f"market.price.{pair}", OK, "3 of 4 symbols, USDJPY, XAUUSD, BTCUSD;")
+    for name in PRICES.values():
+        world.observations[name].at = NOW + 2
+    for pair in ("redis_vs_api", "ws_vs_api"):
+        said(world, f"market.price.{pair}", UNKNOWN, "none of EURUSD; USDJPY; XAUUSD; BTCUSD could be compared")
+
+
+def outside() -> World:
+    """A place where clients are: the gateway, the stream, and where single prices are asked for."""
+    world = World(direct=False)
+    world.systems["market"] = CATALOGUE.systems["market"](
+        symbols=["EURUSD", "USDJPY", "XAUUSD", "BTCUSD"],
+        stream_url="wss://prices.example.com/ws/prices",
+        price_url="https://prices.example.com",
+    )
+    for name in PRICES.values():
+        asked = name.replace("market GET", "market price GET")
+        world.observations[asked] = replace(world.observations.pop(name), id=asked)
+    return world
+
+
+def test_from_outside_the_price_on_the_stream_is_compared_with_the_one_clients_ask_for():
+    world = outside()
+    for name in ("market.price.ws_vs_api", "market.price.sane", "market.data.symbol_age", "market.ws.client_stream"):
+        said(world, name, OK)
+    world.json("market price GET /api/market/price/XAUUSD").update(moved(price_of(2), 7))
+    said(world, "market.price.ws_vs_api", WARNING, "XAUUSD: the stream")
+    left = {
+        name
+        for name in CATALOGUE.checks
+        if name.startswith("market.price.") and left_out(CATALOGUE.checks[name], world.systems)
+    }
+    assert left == {"market.price.ws_vs_redis", "market.price.redis_vs_api"}
+
+
+def test_from_outside_a_symbol_is_fresh_if_what_clients_get_is():
+    world = outside()
+    world.json("market price GET /api/market/price/XAUUSD")["timestamp_ms"] -= 36_000
+    said(world, "market.data.symbol_age", CRITICAL, "XAUUSD is 36 s old where clients ask for it")
+    said(
+        world.fail("market price GET /api/market/price/EURUSD", "late", "too late"), "market.data.symbol_age", CRITICAL
+    )
+    world = outside().fail("market price GET /api/market/price/EURUSD", "late", "too late")
+    said(world, "market.data.symbol_age", UNKNOWN, "too late")
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "state", "words"),
+    [
+        (1.09, 1.08, CRITICAL, "EURUSD has bid 1.09 and ask 1.08"),
+        (0, 1.0, CRITICAL, "bid 0"),
+        (1.0, 1.1, CRITICAL, "spread of"),
+        (None, 1.0, UNKNOWN, "EURUSD.bid is null, not a number"),
+        (1.0, 1.01, OK, "of 4"),
+    ],
+)
+def test_from_outside_quotes_are_believed_as_the_service_analyses_them(bid, ask, state, words):
+    world = outside()
+    analysis = "data/market_data_diagnostics/symbol_analysis"
+    world.put(GATEWAY_ALL, f"{analysis}/EURUSD/bid", bid).put(GATEWAY_ALL, f"{analysis}/EURUSD/ask", ask)
+    said(world, "market.price.sane", state, words)
+
+
+def test_from_outside_a_symbol_without_a_price_is_none_that_cannot_be_believed():
+    world = outside()
+    analysis = "data/market_data_diagnostics/symbol_analysis"
+    for symbol in ("EURUSD", "USDJPY", "XAUUSD", "BTCUSD"):
+        said(world, "market.price.sane", OK)
+        world.put(GATEWAY_ALL, f"{analysis}/{symbol}/status", "missing")
+        world.put(GATEWAY_ALL, f"{analysis}/{symbol}/bid", None)
+    said(world, "market.price.sane", UNKNOWN, "no price of any expected symbol")
 
 
 # -- the log ------------------------------------------------------------------------------------------------

@@ -96,8 +96,8 @@ def test_a_first_tick_has_two_minutes_after_an_opening() -> None:
     assert hours.quiet(opens + FIRST_TICK) is None
     assert seconds("5m") > FIRST_TICK
     assert hours.quiet(opens + 299, due=300) is not None
-    assert [hours.trades(symbol, opens) for symbol in ("BTCUSD", "EURUSD")] == [True, False]
-    assert [hours.trades(symbol, opens + 120) for symbol in ("BTCUSD", "EURUSD")] == [True, True]
+    assert hours.trading(["EURUSD", "BTCUSD"], opens + 120) == ["EURUSD", "BTCUSD"]
+    assert hours.trading(["EURUSD", "BTCUSD"], opens + 119, opens + 121) == ["BTCUSD"]
 
 
 def test_without_hours_markets_never_close() -> None:
@@ -173,3 +173,14 @@ def test_hours_that_cannot_be_are_refused_with_their_place(tmp_path: Path, given
         found = wrong.problems
 
     assert found == [f"place.yaml:6:{problem}" for problem in problems]
+
+
+def test_a_symbol_of_the_sample_that_is_none_is_refused_with_its_place(tmp_path: Path) -> None:
+    others = "".join(f"{name}: absent\n" for name in CATALOGUE.systems if name != "market")
+    path = tmp_path / "place.yaml"
+    path.write_text(f"{others}market:\n  symbols: [EURUSD, BTCUSD]\n  price_sample: [EURUSD, BTCUSDT]\n")
+    with pytest.raises(ProfileError) as wrong:
+        read(path, CATALOGUE, path.name)
+
+    words = "market.price_sample has BTCUSDT, which is none of market.symbols; did you mean BTCUSD?"
+    assert wrong.value.problems == [f"place.yaml:6:26: {words}"]

@@ -414,6 +414,7 @@ class World:
                 url="http://market.example.com:8000",
                 redis_nodes={node: f"{node}.example.com:6379" for node in NODES},
                 stream_url="ws://market.example.com:8000/ws/prices",
+                price_sample=list(SYMBOLS),
                 feed_binary_url="ws://feed.example.com:9100/binary",
                 feed_json_url="ws://feed.example.com:9100/json",
                 outside="market.example.com:8000",

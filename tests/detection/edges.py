@@ -447,7 +447,7 @@ def _prices() -> list[Edge]:
     return [
         Edge(
             Injection((fault("F.mkt.price_skew", leg=leg, symbols=list(SAMPLE), bps=bps),)),
-            {f"market.price.{pair}[{symbol}]": state for pair in rows for symbol in SAMPLE},
+            {f"market.price.{pair}": state for pair in rows},
             between=between,
         )
         for leg, rows in pairs.items()

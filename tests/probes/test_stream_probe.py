@@ -743,7 +743,9 @@ class Boiler(System):
     patience: Duration = Duration(3)
 
 
-STREAM = Stream(Boiler, url="stream_url", listen="patience", most=9, opening=("a",), explained_by="boiler.stream")
+STREAM = Stream(
+    Boiler, url="stream_url", listen="patience", most=9, opening=lambda _: ("a",), explained_by="boiler.stream"
+)
 BOILER = Boiler(stream_url=StreamUrl("ws://boiler.example.com/stream"), body_limit=77, deadline=Duration(4))
 
 

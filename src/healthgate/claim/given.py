@@ -1,6 +1,6 @@
 """Sources that ask nothing: what the profile says of an environment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from healthgate.claim.source import Absent, Probe, Scene, Source
@@ -40,3 +40,27 @@ class TimeScale(Source):
 
 
 TIME_SCALE = TimeScale()
+
+
+class FromSettings(Source):
+    """What a function makes of the settings of a system."""
+
+    def __init__(self, system: type[System], function: Callable[[Any], Any]) -> None:
+        self.system = system
+        self.function = function
+
+    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
+        if self.system.name not in systems:
+            raise Absent(self.system.name)
+        return ()
+
+    def value(self, scene: Scene) -> Any:
+        return self.function(scene.systems[self.system.name])
+
+    def where(self, systems: Mapping[str, System]) -> str:  # noqa: ARG002
+        return ""
+
+
+def from_settings(system: type[System], function: Callable[[Any], Any]) -> Source:
+    """Return what `function` makes of the settings of a system, and of when the run began (`run_at`)."""
+    return FromSettings(system, function)

@@ -120,6 +120,11 @@ class System:
     """Seconds of production that pass in one second where it runs: no setting, its profile has one for all systems."""
     here: ClassVar[Here] = AS_DOCUMENTED
     """How it differs from its documents where it runs: no setting, its profile says it in keys of their own."""
+    run_at: ClassVar[float] = 0.0
+    """When the run that looks at it began, in seconds since 1970; of a kept snapshot, when that was taken.
+
+    What a run draws by lot it draws by this, so that whoever judges it later draws the same.
+    """
 
     asked: ClassVar[list[Any]] = []
     """The probes that are declared for it, in the order of declaration."""

@@ -137,6 +137,11 @@ class Profile:
         if problems:
             raise ProfileError(problems)
 
+    def begin(self, at: float) -> None:
+        """Let every system know when the run began that looks at it, in seconds since 1970."""
+        for system in self.systems.values():
+            vars(system)["run_at"] = at
+
     def amiss(self, system: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Return what is wrong with settings of a system beside others: where, and what."""
         written = self.written[system]

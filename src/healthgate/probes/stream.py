@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from healthgate.claim.facts import NoData
@@ -11,12 +12,23 @@ from healthgate.claim.system import System
 from healthgate.probes.listening import STEPS, Enough, Message, StreamRequest, never
 
 
+def nothing_first(settings: System) -> tuple[str, ...]:  # noqa: ARG001
+    """Send nothing but the ping."""
+    return ()
+
+
+def never_enough(settings: System) -> Enough:  # noqa: ARG001
+    """Return what never finds that enough has come."""
+    return never()
+
+
 class Stream(Probe):
     """A WebSocket connection of a system whose settings have its address in `url`.
 
-    Once open, it sends `opening` (text messages) and a ping, and listens until `enough` says so, until `most`
-    messages have come or for `listen` seconds (a number, or the name of a setting that holds it). `explained_by`
-    is the check that tells best that the stream cannot be had.
+    Once open, it sends what `opening` returns (text messages) and a ping, and listens until what `enough` returns says
+    so, until `most` messages have come or for `listen` seconds (a number, or the name of a setting that holds it).
+    `opening` and `enough` are functions of the settings. `explained_by` is the check that tells best that the stream
+    cannot be had.
     """
 
     def __init__(
@@ -26,8 +38,8 @@ class Stream(Probe):
         url: str,
         listen: float | str,
         most: int,
-        opening: tuple[str, ...] = (),
-        enough: Callable[[], Enough] = never,
+        opening: Callable[[Any], tuple[str, ...]] = nothing_first,
+        enough: Callable[[Any], Enough] = never_enough,
         explained_by: str | None = None,
     ) -> None:
         super().__init__(system, None)
@@ -56,8 +68,8 @@ class Stream(Probe):
                 self.seconds(settings),
                 self.most,
                 settings.body_limit,
-                self.opening,
-                self.enough,
+                self.opening(settings),
+                partial(self.enough, settings),
             )
         ]
 

@@ -109,6 +109,7 @@ class Run:
         """
         self.snapshot = self.replayed or self._shared(selected, progress)
         for name in selected:
+            self.profiles[name].begin(self.snapshot.taken)
             self.judges[name] = self.judge(name, self.snapshot)
 
     def verdict(self, environment: str, check_id: str) -> Verdict:
@@ -170,6 +171,7 @@ class Run:
         for name, checks in selected.items():
             profile = self.profiles[name]
             self.redactor.learn(profile.secrets())
+            profile.begin(snapshot.taken)
             plans[name] = plan(checks, self.catalogue, profile.systems)
             snapshot.remember_settings(name, profile.systems)
             self._look_back(name, plans[name], snapshot)
@@ -398,7 +400,7 @@ class Run:
         return {
             name: profile.declared[name](
                 **{key: _UNUSED for key in settings if key not in seen.get(name, {})},
-                **seen.get(name, {}),
+                **seen.get(name, {}) | {"run_at": snapshot.taken},
                 here=profile.here_of(name),
             )
             for name, settings in profile.written.items()
