@@ -1,7 +1,9 @@
 """Does the market service answer, and does everything in it run?"""
 
+from checks import gateway
 from checks.findings import listed
 from checks.market import COMPREHENSIVE, DIAGNOSTICS, MARKET_DATA, MARKET_SERVICE, REDIS_CLUSTER, WEBSOCKET
+from checks.market.closed import health_of_what_trades
 from healthgate import (
     Facts,
     Measured,
@@ -13,6 +15,7 @@ from healthgate import (
     check,
     each,
     equals,
+    exactly,
     measure,
     served,
     shown,
@@ -65,6 +68,26 @@ def code(probe: Source) -> Source:
 )
 def test_diagnostic_routes(verdict):
     """Every diagnostic route answers."""
+    assert verdict.healthy, verdict
+
+
+@check(
+    "market.system_health",
+    health_of_what_trades(
+        DIAGNOSTICS.at("system_health"),
+        DIAGNOSTICS.at("market_data_diagnostics.data_freshness.freshness_rate"),
+        COMPREHENSIVE.otherwise(gateway.COMPREHENSIVE),
+    ),
+    stays=equals("healthy", warning=exactly("degraded"), critical=Tier("not in", ("healthy", "degraded"))),
+    name="Overall health as the market service tells it",
+    cause="some part of the service is below its line",
+    action="open the comprehensive body and find the block that fails",
+    runbook="price-mismatch",
+    every="60s",
+    sums_up=["gateway.pool", "market.redis", "market.ws", "market.data", "market.services", "market.system"],
+)
+def test_overall_health(verdict):
+    """The service calls itself healthy."""
     assert verdict.healthy, verdict
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from healthgate.claim.state import State
 
-ROLLUP = "gateway.summary.system_health"
-"""The check that follows whatever is wrong with the platform, so that it may trip beside any other."""
+ROLLUPS = frozenset({"gateway.summary.system_health", "market.system_health"})
+"""The checks that follow whatever is wrong with the platform, so that they may trip beside any other."""
 
 TRIPPED = frozenset({State.WARNING, State.CRITICAL})
 """States that are an alarm; the others (missed, unknown, blocked) are declared as well, and are none."""
@@ -89,7 +89,7 @@ class Injection:
 class Cell:
     """The fault that has to trip a check, the state that is then expected of it, and what goes with it.
 
-    `collateral` is what follows by logic: other views of the same fact. `rollup` is what the summary then says.
+    `collateral` is what follows by logic: other views of the same fact. `rollup` is what summaries then say.
     `blocked` are patterns of the checks that rest on one that trips. `why` says why nothing more real than a
     report or an answer is altered, where that is so, or what else a reader should know. What `passes` is seen for a
     short time only, and is lost in a look that waits for something else.
@@ -108,7 +108,7 @@ class Cell:
         """Return the state of every check that may not be ok, by id."""
         found = {check_id: self.state, **self.collateral}
         if self.rollup is not State.OK:
-            found.setdefault(ROLLUP, self.rollup)
+            found = dict.fromkeys(ROLLUPS, self.rollup) | found
         rests = {name for pattern in self.blocked for name in among(pattern, known)}
         return dict.fromkeys(rests - set(found), State.BLOCKED) | found
 

@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 from healthgate.claim.state import State
 from tests.detection.bench import CATALOGUE, ROOT
-from tests.detection.cell import ROLLUP, TRIPPED
+from tests.detection.cell import ROLLUPS, TRIPPED
 from tests.detection.evidence import Evidence
 from tests.detection.matrix import CELLS, Round
 
@@ -156,7 +156,7 @@ class Panel:
             return blocked()
         if seen not in TRIPPED:
             return calm()
-        return rollup(seen) if check == ROLLUP else beside(seen)
+        return rollup(seen) if check in ROLLUPS else beside(seen)
 
 
 def _runs(columns: Sequence[Round]) -> Iterator[tuple[str, int, int]]:

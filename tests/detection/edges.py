@@ -12,7 +12,7 @@ from typing import cast
 from healthgate.claim.state import State
 from tests.detection.bench import DEADLINE, Bench, Look
 from tests.detection.cell import SHOWS_WITHIN_S, Fault, Injection, Token, fault
-from tests.detection.gateway import ROUTES, SUMMARY
+from tests.detection.gateway import QUICK_HEALTH, ROUTES, SUMMARY
 from tests.detection.market import COMPREHENSIVE, MARKET_DATA, REDIS_CLUSTER, SAMPLE, WEBSOCKET
 from tests.detection.sse import MONITORING, STREAM, listed, set_to, shifted
 
@@ -214,6 +214,9 @@ FIGURES: dict[str, Figure] = {
     ),
     "gateway.market.fresh_symbols": Figure(
         "gateway", ROUTES["comprehensive"], f"{FRESHNESS}/fresh_symbols", {1: OK, 0: CRITICAL}
+    ),
+    "gateway.quick_health.freshness": Figure(
+        "gateway", QUICK_HEALTH, "/data/market_data/freshness_rate", {50.3: OK, 50: OK, 49.7: CRITICAL}
     ),
     "gateway.system.memory": Figure(
         "gateway", ROUTES["comprehensive"], "/data/system_resources/memory_mb", {510: OK, 512: WARNING, 514: WARNING}

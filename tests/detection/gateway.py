@@ -33,6 +33,7 @@ RESTS_ON_GATEWAY = [
     "gateway.log.*",
     "gateway.market.*",
     "gateway.pool.*",
+    "gateway.quick_health.*",
     "gateway.redis.*",
     "gateway.summary.*",
     "gateway.system.*",
@@ -47,6 +48,7 @@ READERS = {
         "gateway.contract.comprehensive",
         "gateway.data_age[comprehensive]",
         "gateway.market.*",
+        "gateway.quick_health.agrees",
         "gateway.summary.matches_detail",
         "gateway.system.*",
         "gateway.websocket.messages_progress",
@@ -112,7 +114,7 @@ CELLS: dict[str, Cell] = {
     "gateway.endpoint.quick_health": cell(
         fault("F.http.status", service="gateway", path=QUICK_HEALTH, status=502),
         turns=CRITICAL,
-        blocked=["market.contract.quick_health"],
+        blocked=["gateway.quick_health.*", "market.contract.quick_health"],
         why=ONE_ROUTE,
     ),
     **{
@@ -197,7 +199,11 @@ CELLS: dict[str, Cell] = {
     "gateway.pool.tests_data_found": cell(
         fault("F.mkt.symbol_missing", symbols=["EURGBP"]),
         turns=WARNING,
-        collateral={"market.data.missing_symbols": WARNING, "market.data.missing_data_symbols": WARNING},
+        collateral={
+            "gateway.quick_health.missing_symbols": WARNING,
+            "market.data.missing_data_symbols": WARNING,
+            "market.data.missing_symbols": WARNING,
+        },
         why="the key of a symbol that is tested is really gone, so the service counts it as missing as well",
     ),
     **{
@@ -214,7 +220,11 @@ CELLS: dict[str, Cell] = {
     "gateway.redis.reachable": cell(
         fault("F.mkt.redis_flag", fields=["connected", "ping_success"]),
         turns=CRITICAL,
-        collateral={"market.redis.connected": CRITICAL, "market.redis.ping_success": CRITICAL},
+        collateral={
+            "gateway.quick_health.connected": CRITICAL,
+            "market.redis.connected": CRITICAL,
+            "market.redis.ping_success": CRITICAL,
+        },
         rollup=CRITICAL,
         why="a cluster that is really lost takes the data with it: that is scenario SC-01",
     ),
@@ -235,7 +245,7 @@ CELLS: dict[str, Cell] = {
     "gateway.websocket.running": cell(
         LISTENER_TOLD_STOPPED,
         turns=CRITICAL,
-        collateral={"market.ws.running": CRITICAL},
+        collateral={"gateway.quick_health.running": CRITICAL, "market.ws.running": CRITICAL},
         rollup=CRITICAL,
         why="listeners that really stop take the data with them: that is scenario SC-02",
     ),
@@ -279,7 +289,27 @@ CELLS: dict[str, Cell] = {
         POOL_NEARLY_FULL,
         turns=WARNING,
         collateral={"gateway.pool.utilization": WARNING},
+        rollup=WARNING,
         why="a roll-up: it really follows the figure that trips its own check",
+    ),
+    **{
+        f"gateway.quick_health.{sign}": cell(
+            fault("F.json.set", **altered(QUICK_HEALTH, f"/data/{member}", told)),
+            turns=state,
+            collateral={"gateway.quick_health.agrees": WARNING},
+            why="one altered sign contradicts its detail; that it follows that is proven by the fault of the detail",
+        )
+        for sign, member, told, state in (
+            ("connected", "redis/connected", False, CRITICAL),
+            ("running", "websocket/is_running", False, CRITICAL),
+            ("missing_symbols", "market_data/missing_data_symbols", ["EURGBP"], WARNING),
+            ("freshness", "market_data/freshness_rate", 49.5, CRITICAL),
+        )
+    },
+    "gateway.quick_health.agrees": cell(
+        fault("F.json.set", **altered(QUICK_HEALTH, "/data/market_data/freshness_rate", 97.0)),
+        turns=WARNING,
+        why=ONE_VIEW,
     ),
     **{
         f"gateway.summary.matches_detail[{figure}]": cell(

@@ -64,7 +64,7 @@ CELLS: dict[str, Cell] = {
             (
                 "comprehensive",
                 COMPREHENSIVE,
-                ["market.contract.comprehensive", "market.services.*", "market.system.*"],
+                ["market.contract.comprehensive", "market.services.*", "market.system.*", "market.system_health"],
             ),
             (
                 "redis_cluster",
@@ -128,10 +128,15 @@ CELLS: dict[str, Cell] = {
         turns=WARNING,
         why=ONE_BODY,
     ),
+    "market.system_health": cell(
+        fault("F.json.set", **within(COMPREHENSIVE, "/system_health", value="degraded")),
+        turns=WARNING,
+        why="a roll-up: it really follows the figures that trip checks of their own",
+    ),
     "market.redis.connected": cell(
         fault("F.mkt.redis_flag", fields=["connected"]),
         turns=CRITICAL,
-        collateral={"gateway.redis.reachable": CRITICAL},
+        collateral={"gateway.quick_health.connected": CRITICAL, "gateway.redis.reachable": CRITICAL},
         rollup=CRITICAL,
         why="a cluster that is really lost takes the data with it: that is scenario SC-01",
     ),
@@ -162,7 +167,7 @@ CELLS: dict[str, Cell] = {
     "market.ws.running": cell(
         LISTENER_TOLD_STOPPED,
         turns=CRITICAL,
-        collateral={"gateway.websocket.running": CRITICAL},
+        collateral={"gateway.quick_health.running": CRITICAL, "gateway.websocket.running": CRITICAL},
         rollup=CRITICAL,
         why="listeners that really stop take the data with them: that is scenario SC-02",
     ),
@@ -213,10 +218,14 @@ CELLS: dict[str, Cell] = {
         " contradicts the rate beside it and the keys in Redis",
     ),
     "market.data.missing_symbols": cell(
-        ONE_SYMBOL_GONE, turns=WARNING, collateral={"market.data.missing_data_symbols": WARNING}
+        ONE_SYMBOL_GONE,
+        turns=WARNING,
+        collateral={"gateway.quick_health.missing_symbols": WARNING, "market.data.missing_data_symbols": WARNING},
     ),
     "market.data.missing_data_symbols": cell(
-        ONE_SYMBOL_GONE, turns=WARNING, collateral={"market.data.missing_symbols": WARNING}
+        ONE_SYMBOL_GONE,
+        turns=WARNING,
+        collateral={"gateway.quick_health.missing_symbols": WARNING, "market.data.missing_symbols": WARNING},
     ),
     "market.data.stale_symbols": cell(fault("F.mkt.feed", op="stop_symbols", count=2), turns=WARNING),
     "market.data.universe": cell(fault("F.mkt.universe", remove=["AVAXUSD"]), turns=WARNING),

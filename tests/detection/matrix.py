@@ -8,7 +8,7 @@ from healthgate.claim.state import State
 from tests.attempts import ATTEMPTS
 from tests.detection import gateway, market, sse, wsmanager
 from tests.detection.bench import CATALOGUE, HEALS_WITHIN_S, Bench, Healing, Look
-from tests.detection.cell import ROLLUP, TRIPPED, Cell, Given, Injection, among
+from tests.detection.cell import ROLLUPS, TRIPPED, Cell, Given, Injection, among
 from tests.lab_process import Patience
 
 PARTS = (frozenset({"gateway", "market"}), frozenset({"wsmanager"}), frozenset({"sse"}))
@@ -154,7 +154,7 @@ class Trial:
     def goes_with(self, other: "Trial") -> bool:
         """Whether both can be caused at the same time and each be seen by what is expected of it alone.
 
-        Both may be expected to bring the summary of everything to the same state.
+        Both may be expected to bring the summaries of everything to the same state.
         """
         if self.passes or other.passes or (self.part == other.part and (self.is_upsetting or other.is_upsetting)):
             return False
@@ -162,7 +162,7 @@ class Trial:
         ids, others = ({fault.id for fault in one.injection.faults} for one in (self, other))
         return (
             not any(ids & clash and others & clash for clash in CLASHING)
-            and both <= {ROLLUP}
+            and both <= ROLLUPS
             and all(self.expected[check] is other.expected[check] for check in both)
             and not self.injection.touches & other.injection.touches
         )
@@ -297,7 +297,7 @@ def misnamed(cells: Mapping[str, Cell]) -> set[str]:
     """Return the ids and patterns in cells that mean no check there is."""
     named: set[str] = set()
     for check, cell in cells.items():
-        named |= {check, *cell.collateral, *cell.blocked} | ({ROLLUP} if cell.rollup is not State.OK else set())
+        named |= {check, *cell.collateral, *cell.blocked} | (ROLLUPS if cell.rollup is not State.OK else set())
     return {name for name in named if not among(name, CATALOGUE.checks)}
 
 

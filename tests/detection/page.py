@@ -5,7 +5,7 @@ from itertools import groupby
 
 from healthgate.claim.state import State
 from tests.detection.bench import CATALOGUE, ROOT
-from tests.detection.cell import PROFILE, ROLLUP
+from tests.detection.cell import PROFILE, ROLLUPS
 from tests.detection.evidence import Evidence
 from tests.detection.matrix import CELLS, Round
 from tests.detection.mutation import EXPLAINED
@@ -95,11 +95,11 @@ def _cells(evidence: Evidence, system: str) -> str:
 
 def _beside(one: Round, check: str) -> str:
     seen = {name: state for name, state in one.not_ok.items() if name != check}
-    rollup = seen.pop(ROLLUP, None)
     blocked = [name for name, state in seen.items() if state is State.BLOCKED]
-    told = [f"`{name}` {state}" for name, state in sorted(seen.items()) if state is not State.BLOCKED]
-    told += [f"roll-up {rollup}"] if rollup and rollup is not State.BLOCKED else []
-    blocked += [ROLLUP] if rollup is State.BLOCKED else []
+    others = {name: state for name, state in seen.items() if state is not State.BLOCKED}
+    rollups = sorted({str(state) for name, state in others.items() if name in ROLLUPS})
+    told = [f"`{name}` {state}" for name, state in sorted(others.items()) if name not in ROLLUPS]
+    told += [f"roll-up {state}" for state in rollups]
     told += [f"{len(blocked)} blocked"] if blocked else []
     return ", ".join(told) or "–"
 

@@ -11,7 +11,7 @@ import yaml
 from healthgate.claim.state import State
 from tests.attempts import ATTEMPTS
 from tests.detection.bench import CATALOGUE, Bench, Look
-from tests.detection.cell import ROLLUP, SHOWS_WITHIN_S, TRIPPED, Fault, Injection, among
+from tests.detection.cell import ROLLUPS, SHOWS_WITHIN_S, TRIPPED, Fault, Injection, among
 
 LOOK_S = 7.0
 """The longest a single look and the pause before it may take, so that a recovery just in time is seen."""
@@ -62,7 +62,7 @@ class Scenario:
 
     def _differing(self, states: Mapping[str, State]) -> Iterator[str]:
         must, green = _all(self.must_trip, states), _all(self.must_stay_green, states)
-        allowed = must | _all(self.may_trip, states) | _all(self.also, states) | {ROLLUP}
+        allowed = must | _all(self.may_trip, states) | _all(self.also, states) | ROLLUPS
         for check, state in sorted(states.items()):
             wanted = self.otherwise.get(check, (None, ""))[0]
             if wanted:
