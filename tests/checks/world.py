@@ -389,6 +389,7 @@ class World:
     """What one run observed, and the verdicts on it."""
 
     time_scale = 1.0
+    at = NOW
     tallies: Mapping[str, Sequence[Tally]] = MappingProxyType({})
 
     def __init__(self, *, direct: bool = True, **gateway: Any) -> None:
