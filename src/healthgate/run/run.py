@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.check import Check, is_absent
@@ -20,7 +21,7 @@ from healthgate.claim.system import System
 from healthgate.claim.tally import LONGEST, Tally
 from healthgate.claim.window import Sample, reach
 from healthgate.environment.launch import LaunchError, launched
-from healthgate.environment.profile import Profile, ProfileError, Samples
+from healthgate.environment.profile import Profile, ProfileError, Samples, Written
 from healthgate.judge.judge import DISAGREED, Judge
 from healthgate.judge.past import Counters, Past
 from healthgate.judge.verdict import Verdict
@@ -399,7 +400,7 @@ class Run:
         seen = snapshot.settings.get(profile.name, {})
         return {
             name: profile.declared[name](
-                **{key: _UNUSED for key in settings if key not in seen.get(name, {})},
+                **{key: _known(one) for key, one in settings.items() if key not in seen.get(name, {})},
                 **seen.get(name, {}) | {"run_at": snapshot.taken},
                 here=profile.here_of(name),
             )
@@ -437,6 +438,11 @@ def _worth_waiting(judge: Judge, check: Check, left: float) -> bool:
 
 def _start(probe: Probe, began: float, probes: Collection[Probe]) -> float:
     return began + LISTEN_FIRST if probe.alongside in probes else began
+
+
+def _known(written: Written) -> Any:
+    """Return a setting that a snapshot does not have, as the profile gives it, without what it is filled from."""
+    return _UNUSED if written.variables() else written.filled({}, [])
 
 
 _UNUSED = Secret("not needed to judge what was already seen")
