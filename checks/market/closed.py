@@ -26,6 +26,12 @@ def stale(statuses: list[str]) -> int:
     return statuses.count("stale")
 
 
+@measure()
+def no_analysis() -> Facts:
+    """Stand for an analysis by symbol that a place need not have: only closed markets ask for it."""
+    return Facts({}, "symbol_analysis")
+
+
 def of_what_trades(told: Source, analysis: Source, seen: Source, count: Count) -> Source:
     """Return a figure as it is `told`; while markets are closed, what `count` says of the symbols that always trade.
 
@@ -33,7 +39,7 @@ def of_what_trades(told: Source, analysis: Source, seen: Source, count: Count) -
     """
     why = quiet(seen)
 
-    @measure(told, analysis, why, HOURS)
+    @measure(told, analysis.otherwise(no_analysis), why, HOURS)
     def of_always(figure: Facts, symbols: Facts, reason: str, hours: Hours) -> Measured:
         value = figure.number()
         if not hours.always:

@@ -57,9 +57,9 @@ from healthgate.claim.system import Several as Several
 from healthgate.claim.system import StreamUrl as StreamUrl
 from healthgate.claim.system import System as System
 from healthgate.claim.system import Url as Url
-from healthgate.claim.tally import NotYet as NotYet
 from healthgate.claim.system import WeekTime as WeekTime
 from healthgate.claim.system import Zone as Zone
+from healthgate.claim.tally import NotYet as NotYet
 from healthgate.printable import shown as shown
 from healthgate.probes.availability import DOWN as DOWN
 from healthgate.probes.availability import answered as answered

@@ -60,6 +60,7 @@ SUMMED_UP = {
         "gateway.market",
         "market.contract",
         "gateway.consistency",
+        "gateway.quick_health",
     },
     "market": {"market.data", "gateway.consistency", "market.service"},
     "wsmanager": {"wsmanager.consistency", "wsmanager.streams", "wsmanager.hwm"},

@@ -22,7 +22,7 @@ from healthgate.claim.tally import LONGEST, Tally
 from healthgate.claim.window import Sample, reach
 from healthgate.environment.launch import LaunchError, launched
 from healthgate.environment.profile import Profile, ProfileError, Samples, Written
-from healthgate.judge.judge import DISAGREED, Judge
+from healthgate.judge.judge import Judge
 from healthgate.judge.past import Counters, Past
 from healthgate.judge.verdict import Verdict
 from healthgate.memory import prometheus as samples
@@ -30,6 +30,7 @@ from healthgate.memory.prometheus import EARLIER
 from healthgate.observe.observer import Observer, Task
 from healthgate.observe.plan import Plan, plan
 from healthgate.observe.snapshot import Snapshot
+from healthgate.run.again import crossed, disagreed, looks_back, worth_waiting
 from healthgate.run.needless import needless
 from healthgate.secret import Redactor, Secret
 
@@ -235,14 +236,14 @@ class Run:
             (name, check)
             for name, checks in selected.items()
             for check in checks
-            if check.stays.windowed or _looks_back(check, self.profiles[name].systems)
+            if check.stays.windowed or looks_back(check, self.profiles[name].systems)
         ]
         looked = time.monotonic()
         self._recall(several, observer, snapshot)
         ends = looked + self.sample + IN_TIME
         for number in count(2):
             judges = {name: self.judge(name, snapshot) for name, _ in several}
-            several = [pair for pair in several if _worth_waiting(judges[pair[0]], pair[1], ends - time.monotonic())]
+            several = [pair for pair in several if worth_waiting(judges[pair[0]], pair[1], ends - time.monotonic())]
             if not several:
                 return
             looked += min(judges[name].sampling_interval(check.id) for name, check in several)
@@ -255,14 +256,14 @@ class Run:
     def _recall(self, several: Iterable[tuple[str, Check]], observer: Observer, snapshot: Snapshot) -> None:
         """Ask for earlier looks at what has crossed a line that needs time, where a profile says who knows them."""
         judges = {name: self.judge(name, snapshot) for name, _ in several if self._sampled(name)}
-        crossed: dict[str, list[Check]] = {}
+        ill: dict[str, list[Check]] = {}
         for name, check in several:
-            if name in judges and _crossed(judges[name], check):
-                crossed.setdefault(name, []).append(check)
-        if not crossed:
+            if name in judges and crossed(judges[name], check):
+                ill.setdefault(name, []).append(check)
+        if not ill:
             return
         tasks = []
-        for name, checks in crossed.items():
+        for name, checks in ill.items():
             settings = self._sampled(name)
             assert settings is not None
             tasks.append(Task(name, samples.request(settings, name, checks, self.profiles[name].time_scale)))
@@ -355,7 +356,7 @@ class Run:
     def _repeated(self, environment: str, wanted: Plan, number: int, snapshot: Snapshot) -> list[Task]:
         systems = self.profiles[environment].systems
         judge = self.judge(environment, snapshot)
-        apart = [c for c in wanted.checks.values() if c.attempts >= number and _disagreed(judge, c)]
+        apart = [c for c in wanted.checks.values() if c.attempts >= number and disagreed(judge, c)]
         several = (probe for check in apart for probe in check.probes(systems))
         probes = dict.fromkeys(probe.again if isinstance(probe, LookBack) else probe for probe in several)
         began = time.monotonic() + ATTEMPT_AFTER
@@ -406,34 +407,6 @@ class Run:
             )
             for name, settings in profile.written.items()
         }
-
-
-def _disagreed(judge: Judge, check: Check) -> bool:
-    try:
-        return judge.verdict(check.id).state in DISAGREED
-    except Exception:  # the check itself is broken: its own test will say so
-        return False
-
-
-def _crossed(judge: Judge, check: Check) -> bool:
-    try:
-        return judge.crossed(check.id)
-    except Exception:  # the check itself is broken: its own test will say so
-        return False
-
-
-def _looks_back(check: Check, systems: Mapping[str, System]) -> bool:
-    """Whether a check reads what counters grew by over a time."""
-    return any(isinstance(probe, LookBack) for probe in check.probes(systems))
-
-
-def _worth_waiting(judge: Judge, check: Check, left: float) -> bool:
-    """Whether a window may still be proven to be violated in the `left` seconds."""
-    try:
-        needed = judge.undecided(check.id)
-    except Exception:  # the check itself is broken: its own test will say so
-        return False
-    return needed is not None and needed <= left
 
 
 def _start(probe: Probe, began: float, probes: Collection[Probe]) -> float:
