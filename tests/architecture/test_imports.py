@@ -177,6 +177,14 @@ def test_a_run_without_requests_to_redis_does_not_load_its_client() -> None:
     assert done.stdout.split() == []
 
 
+def test_a_run_loads_nothing_to_calculate_medians_with() -> None:
+    """`statistics` brings decimals and fractions, and takes ten milliseconds."""
+    program = "import sys, healthgate.hooks.session, healthgate.memory.history; print('statistics' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.split() == ["False"]
+
+
 def test_every_public_name_resolves() -> None:
     """And what is no public name says so."""
     for offering in (healthgate, healthgate.readings):

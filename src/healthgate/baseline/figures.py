@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from statistics import median
 
 from healthgate.baseline.fired import Episode, Seen, can_be_told, episodes
 from healthgate.claim.check import Check
 from healthgate.claim.limit import DOWNWARD, UPWARD, Limit, Tier
 from healthgate.claim.state import State
 from healthgate.duration import roughly
-from healthgate.judge.growth import DAY, OPPOSITE, WHOLE, Ahead, Growth, ahead, day_of, growth, quantile
+from healthgate.judge.growth import DAY, OPPOSITE, WHOLE, Ahead, Growth, ahead, day_of, growth, median, quantile
 from healthgate.judge.past import Course
 
 HOUR, QUARTER = 3600.0, 900.0

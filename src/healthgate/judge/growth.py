@@ -5,10 +5,9 @@ needs a week of whole days, and days that agree: where they do not (a step, a re
 nothing is said.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from statistics import median
 
 from healthgate.claim.limit import DOWNWARD, UPWARD, Limit, Tier
 from healthgate.duration import roughly
@@ -101,6 +100,11 @@ def growth(days: Sequence[Day]) -> Growth | None:
     low = steady([(day.number, day.low) for day in whole])
     high = steady([(day.number, day.high) for day in whole])
     return Growth(len(whole), whole[-1], low, high) if low or high else None
+
+
+def median(values: Iterable[float]) -> float:
+    """Return what half of `values` lie below. Python's own takes ten milliseconds to import, in every run."""
+    return quantile(sorted(values), 0.5)
 
 
 def steady(points: Sequence[tuple[float, float]]) -> Straight | None:
