@@ -150,10 +150,12 @@ class Judge:
         return replace(verdict, samples=tuple((sample.at, sample.value) for sample in taken))
 
     def crossed(self, check_id: str) -> bool:
-        """Whether a line of a check is crossed that needs time, so that earlier looks matter."""
+        """Whether a line is crossed that needs time, or may be once more is known: then earlier looks matter."""
         check, verdict = self.checks[check_id], self.verdict(check_id)
         limit = self._here(check).limit
         waiting = [tier for tier in (limit.critical, limit.warning) if tier is not None and tier.needs_window]
+        if verdict.is_early:
+            return bool(waiting)
         return verdict.value is not None and any(tier.holds(verdict.value) for tier in waiting)
 
     def undecided(self, check_id: str) -> float | None:

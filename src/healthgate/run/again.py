@@ -17,7 +17,7 @@ def disagreed(judge: Judge, check: Check) -> bool:
 
 
 def crossed(judge: Judge, check: Check) -> bool:
-    """Whether a line is crossed that needs time, so that earlier looks matter."""
+    """Whether a line is crossed that needs time, or may be once it is known, so that earlier looks matter."""
     try:
         return judge.crossed(check.id)
     except Exception:  # the check itself is broken: its own test will say so
