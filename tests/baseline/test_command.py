@@ -153,6 +153,12 @@ def test_too_little_is_said_with_what_there_is_and_what_is_needed(project: Proje
     assert yaml.safe_load(proposed.out) is None
 
 
+def test_one_look_is_not_apart_from_any(project: Project) -> None:
+    project.check("--history", "h.db")
+    said = baseline(project)
+    assert (said.code, said.out.splitlines()[1][:22]) == (11, "1 look, 0 whole days: ")
+
+
 def test_what_runs_kept_is_what_it_says(project: Project, target: Target) -> None:
     for pressure in (50, 95, 95):
         target.answers["/state"] = {"pressure": pressure, "purity": 99}

@@ -49,7 +49,8 @@ def _looks(found: Sequence[Figures]) -> str:
     most = max(found, key=lambda figures: figures.looks, default=None)
     if most is None or not most.looks:
         return f"no looks: runs with --history keep them; {LEAST_DAYS} days are needed, {WITHIN} are better"
-    text = f"{most.looks} looks, {roughly(most.rhythm)} apart, {most.days} whole days"
+    looks = f"{most.looks} looks, {roughly(most.rhythm)} apart" if most.looks > 1 else "1 look"
+    text = f"{looks}, {most.days} whole days"
     if most.days < LEAST_DAYS:
         text += f": too little to say what is usual, which takes {LEAST_DAYS}, better {WITHIN}"
     if not most.gaps:
