@@ -60,7 +60,7 @@ class Disturbance:
         if self._by or since is None:
             return
         await self._forget(since)
-        if not self._by and self._settling is None:
+        if not self._by and (self._settling is None or self._settling.done()):
             self._settling = asyncio.create_task(self._forget_once_well(since))
 
     async def _forget_once_well(self, since: float) -> None:
@@ -73,4 +73,3 @@ class Disturbance:
         if looks == STEADY:
             await self._forget(since)
             self._since = None
-        self._settling = None
