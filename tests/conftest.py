@@ -80,7 +80,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Stop the labs after the last test that needs one: each takes an eighth of a core although nobody asks it."""
+    """Stop the labs after the last test that needs one: each takes a tenth of a core although nobody asks it."""
     yield
     if nextitem is None or shared(nextitem.nodeid) not in TOGETHER.values():
         for lab in item.config.stash.get(LABS, []):

@@ -53,7 +53,7 @@ PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
 """How much longer each pause between two looks is than the one before, and how long at most: what takes a minute to
 heal need not be looked at forty times."""
 LABS = 3
-"""Labs that are looked at side by side: each needs an eighth of a core although nobody looks, so that more of them slow
+"""Labs that are looked at side by side: each needs a tenth of a core although nobody looks, so that more of them slow
 each other down."""
 
 T = TypeVar("T")
