@@ -29,7 +29,7 @@ ANSWERS: dict[str, tuple[Callable[[Peer], None], str]] = {
     "a failure": (told(FAILED), "it answered 500"),
     "a list of something else": (told(ANOTHER), 'it answered 200: [{"labels": "words"}]'),
     "a reset": (Peer.reset, "closed the connection without a complete answer"),
-    "garbage": (told(b"\x1b]0;owned\x07\xff\r\n\r\n"), "the answer is not HTTP: BadStatusLine"),
+    "garbage": (told(b"\x1b]0;owned\x07\xff\r\n\r\n"), "the answer is not HTTP: it begins with "),
     "silence": (Peer.hang, "no complete answer within"),
     "a trickle": (then(b"HTTP/1.1 200 OK\r\n", lambda peer: peer.trickle(b"x")), "no complete answer within"),
     "a flood": (then(b"HTTP/1.1 200 OK\r\n\r\n", lambda peer: peer.flood(b"x" * 9000)), "it answered 200: xxx"),

@@ -173,7 +173,7 @@ UNREADABLE: dict[str, tuple[str, int, str, str]] = {
     "a moment that is none": (answer_of(("yesterday", "1", "Count")), 200, "", "a datum is 'yesterday 1'"),
     "a value that is none": (answer_of(("2026-03-02T09:13:00Z", "many", "")), 200, "", "not a time and a number"),
     "a value that is not finite": (answer_of(("2026-03-02T09:13:00Z", "NaN", "")), 200, "", "not a time and a number"),
-    "compression": (WHOLE, 200, "Content-Encoding: gzip\r\n", "encoded as gzip, which was not asked for"),
+    "compression": (WHOLE, 200, "Content-Encoding: br\r\n", "encoded as br, which was not asked for"),
     "too much": (f"<a>{'x' * 1_000_000}</a>", 200, "", "more than the 1000000 that are read"),
     "NULs": ("\0<\0a", 200, "", "the answer is no XML"),
 }  # fmt: skip

@@ -100,10 +100,14 @@ BROKEN = {
     ),
     "sends a chunk without length": (
         told(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"),
-        "reset",
-        "before the answer was complete",
+        "malformed",
+        "a chunk of it has the length 'zz'",
     ),
-    "speaks something else": (told(b"SSH-2.0-OpenSSH_9.6\r\n"), "malformed", "the answer is not HTTP: BadStatusLine"),
+    "speaks something else": (
+        told(b"SSH-2.0-OpenSSH_9.6\r\n"),
+        "malformed",
+        "HTTP: it begins with 'SSH-2.0-OpenSSH_9.6'",
+    ),
     "speaks a binary protocol": (told(bytes(range(256)) + b"\r\n"), "malformed", "the answer is not HTTP"),
     "has a status that is no number": (told(b"HTTP/1.1 abc OK\r\n\r\n"), "malformed", "the answer is not HTTP"),
     "has an endless status line": (
@@ -176,16 +180,14 @@ FLAWED = {
     "empty": (answer(b""), "the answer is not JSON"),
     "half": (answer(b'{"a": '), "the answer is not JSON"),
     "two": (answer(b"{} {}"), "the answer is not JSON"),
-    "byte order mark": (answer(b"\xef\xbb\xbf{}"), "the answer is not JSON"),
     "not utf-8": (answer(b'{"a": "caf\xe9"}'), "the answer is not UTF-8 text (byte 10)"),
     "utf-16": (answer('{"a": 1}'.encode("utf-16")), "the answer is not UTF-8 text"),
     "gzip": (
         answer(b"\x1f\x8b\x08", Content_Encoding="gzip"),
-        "the answer is encoded as gzip, which was not asked for",
+        "the answer is encoded as gzip and cut off",
     ),
     "deep lists": (answer(b"[" * 4000 + b"]" * 4000), "the answer is nested deeper than 100 levels"),
     "deep objects": (answer(b'{"a":' * 1500 + b"1" + b"}" * 1500), "the answer is nested deeper than 100 levels"),
-    "too many digits": (answer(b'{"a": ' + b"9" * 5000 + b"}"), "the answer is not JSON"),
 }
 
 

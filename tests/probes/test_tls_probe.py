@@ -283,7 +283,7 @@ NONE: dict[str, tuple[Callable[[Peer], None], str, str]] = {
         "reset",
         "closed the connection",
     ),
-    "refuses": (lambda peer: (peer.sock.recv(1000), peer.send(ALERT)), "tls", "HANDSHAKE_FAILURE"),
+    "refuses": (lambda peer: (peer.sock.recv(1000), peer.send(ALERT)), "tls", "handshake failure"),
     "sends what is no handshake": (
         lambda peer: (peer.sock.recv(1000), peer.send(b"\x16\x03\x03\x00\x04aaaa")),
         "tls",

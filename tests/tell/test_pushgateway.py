@@ -26,7 +26,7 @@ ANSWERS: dict[str, tuple[Callable[[Peer], None], str, int]] = {
     "a refusal": (told(REFUSED), "it answered 400: pushed metrics are", 1),
     "a failure": (told(FAILED), "it answered 500", 3),
     "a reset": (Peer.reset, "closed the connection without a complete answer", 3),
-    "garbage": (told(b"\x1b]0;owned\x07\xff\r\n\r\n"), "the answer is not HTTP: BadStatusLine", 3),
+    "garbage": (told(b"\x1b]0;owned\x07\xff\r\n\r\n"), "the answer is not HTTP: it begins with ", 3),
     "silence": (Peer.hang, "no complete answer within", 3),
     "a trickle": (then(b"HTTP/1.1 200 OK\r\n", lambda peer: peer.trickle(b"x")), "no complete answer within", 3),
     "a flood": (then(b"HTTP/1.1 200 OK\r\n\r\n", lambda peer: peer.flood(b"x" * 9000)), "it answered 200: xxx", 1),

@@ -174,6 +174,7 @@ class _Following:
         import http.client  # noqa: PLC0415
 
         from healthgate.wire import bounded  # noqa: PLC0415
+        from healthgate.wire.head import MalformedError  # noqa: PLC0415
 
         self.opened, self.opened_at = time.monotonic(), time.time()
         self.sock.ends = self.opened + self.seconds
@@ -201,12 +202,11 @@ class _Following:
             self._end("time", "the time was up")
         except OSError as problem:
             self._end("reset", bounded.explain(problem, self.request.host, self.seconds)[1])
-        except (http.client.HTTPException, ValueError) as problem:
-            if self.sock.ended:
-                self._end("reset", _CUT_OFF)
-            else:
-                words = printable(self.redactor.text(str(problem)), 80)
-                self._end("malformed", f"what came is not HTTP: {type(problem).__name__} {words}")
+        except http.client.IncompleteRead:
+            self._end("reset", _CUT_OFF)
+        except (http.client.HTTPException, MalformedError) as problem:
+            words = printable(self.redactor.text(str(problem)), 100)
+            self._end("malformed", f"what came is not HTTP: {words}")
         finally:
             self.listened = time.monotonic() - self.opened
             self.gap = max(self.gap, self.opened + self.listened - last)
@@ -283,7 +283,6 @@ class _Following:
     def _look_at_the_answer(self) -> None:
         clean = self.redactor.text
         code, kind = self.response.status, media_type(clean(self.response.getheader("Content-Type") or ""))
-        encoding = clean(self.response.getheader("Content-Encoding") or "identity")
         self.answer |= {"code": code, "type": printable(kind, 60)}
         if code != 200:
             location = self.response.getheader("Location")
@@ -293,12 +292,9 @@ class _Following:
         if kind != MEDIA_TYPE:
             seen = f"the answer is {printable(kind, 60)}" if kind else "the answer has no content type"
             raise RefusedError("malformed", f"{seen}, not {MEDIA_TYPE}")
-        framing = clean(self.response.getheader("Transfer-Encoding") or "chunked")
-        for used, plain in ((encoding, "identity"), (framing, "chunked")):
-            if used.strip().lower() != plain:
-                raise RefusedError(
-                    "malformed", f"the answer is encoded as {printable(used, 60)}, which was not asked for"
-                )
+        if self.response.codings:
+            used = printable(clean(", ".join(self.response.codings)), 60)
+            raise RefusedError("malformed", f"the answer is encoded as {used}, which was not asked for")
 
     def _keep(self, sign: Event | Comment, enough: Enough, gap: float) -> None:
         clean = self.redactor.text

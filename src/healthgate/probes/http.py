@@ -1,6 +1,7 @@
 """HTTP: one GET or HEAD, read to the end or to its bounds, redirects not followed."""
 
 import functools
+import re
 import secrets
 import select
 import time
@@ -18,19 +19,22 @@ from healthgate.claim.source import Derived, Field, Later, Member, Probe, Scene,
 from healthgate.claim.system import System, Url
 from healthgate.printable import printable
 from healthgate.probes.availability import serves, status_code
-from healthgate.probes.http_answer import Answer, kept_headers, media_type, parsed
+from healthgate.probes.http_answer import Answer, kept_headers, last_of, media_type, parsed
 from healthgate.probes.request import Bearing
 from healthgate.secret import Redactor, Secret
 from healthgate.version import __version__
 
 if TYPE_CHECKING:
-    from http.client import HTTPResponse
+    from healthgate.wire.connection import Response
 
 Origin = Literal["documented", "chosen"]
 """Whether a path stands in the documents of a system, or was chosen because they have none."""
 
 METHODS = frozenset({"GET", "HEAD"})
 """Requests that change nothing. There is no way to send any other."""
+
+MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
+"""One that is declared, in small letters and without parameters."""
 
 HEADERS_BUDGET = 256_000
 """Bytes of status line and headers that are read, beside the body."""
@@ -67,6 +71,9 @@ class Exchange(Probe):
 
     codes: Collection[int] = (200,)
     """The status codes whose body is read."""
+
+    types: Collection[str] = ()
+    """Media types beside JSON's own whose body is read as JSON."""
 
     def __init__(
         self,
@@ -140,7 +147,7 @@ class Exchange(Probe):
 
     def answer(self, scene: Scene) -> Answer:
         """Return how the request ended, its body as documented."""
-        return Answer(scene.observation(self.id), self.codes, self.settings(scene.systems).here, self.path)
+        return Answer(scene.observation(self.id), self.codes, self.settings(scene.systems).here, self.path, self.types)
 
     def member(self, path: str, systems: Mapping[str, System]) -> Member | None:  # noqa: ARG002
         return Member(self, self.path, path)
@@ -164,11 +171,25 @@ class Answered(Derived):
 
 
 class HttpProbe(Exchange):
-    """A GET (or HEAD) of one path of a system, answered with JSON or text; `codes` are those whose body is read."""
+    """A GET (or HEAD) of one path of a system, answered with JSON or text; `codes` are those whose body is read.
 
-    def __init__(self, system: type[System], path: str, *, codes: Iterable[int] = (200,), **options: Any) -> None:
+    `types` are media types beside JSON's own whose body is read as JSON, such as text/plain.
+    """
+
+    def __init__(
+        self,
+        system: type[System],
+        path: str,
+        *,
+        codes: Iterable[int] = (200,),
+        types: Iterable[str] = (),
+        **options: Any,
+    ) -> None:
         super().__init__(system, path, **options)
         self.codes = frozenset(codes)
+        self.types = frozenset(types)
+        if wrong := [kind for kind in self.types if not MEDIA_TYPE.fullmatch(kind)]:
+            raise ValueError(f"types={sorted(wrong)!r} are no media types; write them as in types=('text/plain',)")
         if not self.codes or not self.codes <= set(range(200, 600)):
             raise ValueError(f"codes={codes!r} are no status codes of answers; write them as in codes=(200, 503)")
 
@@ -218,6 +239,7 @@ class Options(TypedDict, total=False):
     source: str | None
     trust: str | None
     codes: Iterable[int]
+    types: Iterable[str]
     body: Shape | None
     origin: Origin
 
@@ -225,7 +247,8 @@ class Options(TypedDict, total=False):
 def get(system: type[System], path: str, **options: Unpack[Options]) -> HttpProbe:
     """Return a GET of `path`; `proven_by` and `alongside` as for every Probe, the others as for every Exchange.
 
-    `codes` are those whose body is read: `codes=(200, 503)` where a health route says with a 503 what is ill.
+    `codes` are those whose body is read: `codes=(200, 503)` where a health route says with a 503 what is ill. `types`
+    are media types beside JSON's own whose body is JSON all the same: `types=("text/plain",)`.
     """
     return HttpProbe(system, path, **options)
 
@@ -258,11 +281,9 @@ class HttpRequest(Bearing):
         """Return path and query as they are asked for now."""
         return self.path
 
-    def read(self, body: bytes, response: "HTTPResponse", redactor: Redactor) -> dict[str, Any]:
+    def read(self, body: bytes, response: "Response", redactor: Redactor) -> dict[str, Any]:
         """Return facts of an answer that came whole: its content, or why it has none, without any known secret."""
-        kind = media_type(redactor.text(response.getheader("Content-Type") or "text/plain"))
-        encoding = redactor.text(response.getheader("Content-Encoding") or "identity")
-        return parsed(body, kind, encoding, redactor)
+        return parsed(body, media_type(redactor.text(response.getheader("Content-Type") or "text/plain")), redactor)
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:
         """Make the request within its deadline, on a kept connection if there is one."""
@@ -311,7 +332,7 @@ class HttpRequest(Bearing):
         from healthgate.wire import bounded, connection  # noqa: PLC0415 (only a run that needs it pays for it)
 
         budget = self.body_limit + HEADERS_BUDGET
-        if self.url.startswith("https://"):
+        if bounded.scheme(self.url) == "https":
             bounded.tls_context(self.trust)  # whom to trust has to be known before anybody is asked
         sock = bounded.connect(*connection.address(self.url), self._left(began), budget, self.source)
         opened: Any = connection.over(sock, self.url, self.trust)
@@ -319,7 +340,7 @@ class HttpRequest(Bearing):
         return opened
 
     def _exchange(self, connection: Any, redactor: Redactor, began: float) -> tuple[dict[str, Any], int]:
-        from healthgate.wire.connection import answered, body  # noqa: PLC0415
+        from healthgate.wire.connection import CodedError, answered, body, decoded  # noqa: PLC0415
 
         request_id = secrets.token_hex(8)
         headers = {
@@ -336,7 +357,7 @@ class HttpRequest(Bearing):
         sock = connection.sock
         connection.request(self.method, (f"/{base}" if base else "") + self.target(), headers=headers)
         response = answered(connection)
-        content_type = redactor.text(response.getheader("Content-Type") or "")
+        content_type = last_of(redactor.text(response.getheader("Content-Type") or ""))
         facts = {
             "code": response.status,
             "type": media_type(content_type or "text/plain"),
@@ -351,15 +372,22 @@ class HttpRequest(Bearing):
                 stray = _stray(sock, response.fp, self._left(began))
             connection.close()
             return facts | {"flaw": "the answer to a HEAD has no body to read"}, stray
-        declared = response.getheader("Content-Length") or ""
-        if declared.isdigit() and int(declared) > self.body_limit:
+        if response.length is not None and response.length > self.body_limit:
             connection.close()
-            return facts, int(declared)
+            return facts, response.length
         content = body(response, self.body_limit + 1)
-        if len(content) > self.body_limit:
+        received = len(content)
+        if response.surplus or received > self.body_limit:
             connection.close()
+        if received > self.body_limit:
+            return facts, received
+        try:
+            content = decoded(content, response.codings, self.body_limit + 1)
+        except CodedError as problem:
+            return facts | {"flaw": redactor.text(str(problem))}, received
+        if len(content) > self.body_limit:
             return facts, len(content)
-        return facts | self.read(content, response, redactor), len(content)
+        return facts | self.read(content, response, redactor), received
 
 
 def _has_something_to_say(connection: Any) -> bool:

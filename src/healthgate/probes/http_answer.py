@@ -24,10 +24,15 @@ HIDDEN = re.compile(r"cookie|auth|token|secret|key|session|password|signature")
 """Headers with such a name may hold a secret that nobody knows here: it is kept that they came, and nothing else."""
 
 
+QUOTED_OR_NOT = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
+"""One element of a header that is a list: commas in quotes are its own."""
+
+
 class Answer:
     """What came back for one request; its body has its members where the documents of `route` have them.
 
-    `codes` are those whose body is read; `here` says where members stand in the environment that was asked.
+    `codes` are those whose body is read, `types` media types beside JSON's own whose body is read as JSON. `here` says
+    where members stand in the environment that was asked.
     """
 
     def __init__(
@@ -36,8 +41,10 @@ class Answer:
         codes: Collection[int] = (200,),
         here: Here = AS_DOCUMENTED,
         route: str = "",
+        types: Collection[str] = (),
     ) -> None:
         self.codes = codes
+        self.types = types
         self.here = here
         self.route = route
         self.status = observation.status
@@ -83,12 +90,17 @@ class Answer:
     def flaw(self) -> str | None:
         """Why the body is not usable as JSON, or None."""
         flaw = self.facts.get("flaw")
-        return str(flaw) if flaw else None
+        return str(flaw) if flaw and not self._is_json_by_another_name else None
+
+    @property
+    def _is_json_by_another_name(self) -> bool:
+        return "undeclared" in self.facts and self.facts.get("type") in self.types
 
     @functools.cached_property
     def content(self) -> Any:
         """The parsed JSON body, None where there is none."""
-        return self.here.body(self.route, self.facts.get("json"))
+        name = "undeclared" if self._is_json_by_another_name else "json"
+        return self.here.body(self.route, self.facts.get(name))
 
     @property
     def json(self) -> Facts:
@@ -154,21 +166,30 @@ class Answer:
         return f"{self.code} (a redirect to {target}, not followed)" if target else str(self.code)
 
 
+def last_of(header: str) -> str:
+    """Return what counts of a header that has one value and may have come more than once: the last."""
+    found = [part.strip() for part in QUOTED_OR_NOT.findall(header) if part.strip()]
+    return found[-1] if found else ""
+
+
 def media_type(content_type: str) -> str:
     """Return the value of a Content-Type header without its parameters."""
-    return content_type.partition(";")[0].strip().lower()
+    return last_of(content_type).partition(";")[0].strip().lower()
 
 
-def parsed(body: bytes, kind: str, encoding: str, redactor: Redactor) -> dict[str, Any]:
+def is_json(kind: str) -> bool:
+    """Whether a media type, in small letters, is that of JSON: application/json, or one built on it."""
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def parsed(body: bytes, kind: str, redactor: Redactor) -> dict[str, Any]:
     """Return `json` with the parsed body, or `flaw` saying why there is none; no known secret is in either."""
-    if encoding != "identity":
-        return {"flaw": f"the answer is encoded as {printable(encoding)}, which was not asked for"}
     try:
         text = redactor.bytes(body).decode()
     except UnicodeDecodeError as problem:
         return {"flaw": f"the answer is not UTF-8 text (byte {problem.start})"}
-    if kind != "application/json":
-        return {"flaw": f"the answer is {printable(kind, 60)}, not JSON", **_kept(text)}
+    if not is_json(kind):
+        return {"flaw": f"the answer is {printable(kind, 60)}, not JSON", **_kept(text), **_undeclared(text, redactor)}
     try:
         content = from_json(text)
     except NestedError:
@@ -176,6 +197,16 @@ def parsed(body: bytes, kind: str, encoding: str, redactor: Redactor) -> dict[st
     except ValueError as problem:
         return {"flaw": f"the answer is not JSON: {printable(problem)}", **_kept(text)}
     return {"json": redactor.content(content) if "\\" in text else content}
+
+
+def _undeclared(text: str, redactor: Redactor) -> dict[str, Any]:
+    """Return an object or a list that a body holds which is JSON by another name, for checks that ask for it."""
+    if text.removeprefix("\ufeff").lstrip()[:1] not in {"{", "["}:
+        return {}
+    try:
+        return {"undeclared": redactor.content(from_json(text))}
+    except ValueError:
+        return {}
 
 
 def _kept(text: str) -> dict[str, Any]:

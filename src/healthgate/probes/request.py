@@ -33,7 +33,7 @@ class Addressed:
     def host(self) -> str:
         """Scheme, host and port: requests to the same one may share connections."""
         scheme, _, rest = self.url.partition("://")
-        return f"{scheme}://{rest.partition('/')[0]}"
+        return f"{scheme.lower()}://{rest.partition('/')[0]}"
 
 
 class Bearing(Addressed):

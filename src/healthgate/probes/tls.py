@@ -215,7 +215,7 @@ class _Looking:
         from healthgate.wire import bounded, certificate  # noqa: PLC0415
 
         scheme, _, rest = self.request.url.rpartition("://")
-        if scheme not in {"", "https", "wss"}:
+        if scheme.lower() not in {"", "https", "wss"}:
             raise ValueError(f"{printable(self.request.url)} is no address of TLS; expected https:// or host:port")
         host, port = bounded.host_and_port(rest.partition("/")[0], 443)
         verifying = verifying_context(self.request.trust)

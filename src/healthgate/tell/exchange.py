@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+from healthgate import authority
 from healthgate.duration import spoken
 from healthgate.printable import printable
 from healthgate.secret import Redactor, Secret
@@ -76,16 +77,13 @@ def problem(url: str, variable: str) -> str | None:
     """Say what is wrong with an address, or None; `variable` holds what is sent for user and password."""
     if "@" in url:
         return f"leave user and password out of the address; {variable} holds what is sent instead"
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        whole = False
-    if not whole or not url.isprintable() or " " in url:
-        return f"{printable(url, 80)!r} is not an address; write http://HOST:PORT"
     if "?" in url or "#" in url:
         return f"{printable(url, 80)!r} has more than scheme, host, port and path"
-    return None
+    scheme, separator, rest = url.partition("://")
+    reason = authority.flaw(rest.partition("/")[0])
+    if scheme.lower() not in {"http", "https"} or not separator or not rest or not url.isprintable() or " " in url:
+        return f"{printable(url, 80)!r} is not an address; write http://HOST:PORT"
+    return f"{printable(url, 80)!r} is not an address ({reason}); write http://HOST:PORT" if reason else None
 
 
 def unsendable(variable: str, variables: Mapping[str, str]) -> str | None:
@@ -131,6 +129,7 @@ def exchange(request: Request, seconds: float) -> Answer:
     from http.client import HTTPException  # noqa: PLC0415 (a run that delivers nothing must not pay for it)
 
     from healthgate.wire import connection  # noqa: PLC0415
+    from healthgate.wire.head import MalformedError  # noqa: PLC0415
 
     host, port = connection.address(request.url)
     budget = 10 * request.longest
@@ -143,7 +142,7 @@ def exchange(request: Request, seconds: float) -> Answer:
             opened.request(request.method, urlsplit(request.url).path.rstrip("/") + request.path, request.body, headers)
             response = connection.answered(opened)
             return Answer(response.status, connection.body(response, request.longest), redactor.text)
-    except (OSError, EOFError, HTTPException) as error:
+    except (OSError, EOFError, HTTPException, MalformedError) as error:
         received = budget if isinstance(error, bounded.OversizedError) else 0
         why = connection.explain(error, f"{host}:{port}", max(seconds, 0), received, redactor.text)[1]
         raise TransientError(why) from None

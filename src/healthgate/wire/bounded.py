@@ -89,7 +89,21 @@ class BoundedSocket(Bounded, socket.socket):
 
 
 class BoundedTLSSocket(Bounded, ssl.SSLSocket):
-    """A TLS socket with a deadline and a budget."""
+    """A TLS socket with a deadline and a budget; ConnectionResetError where it ends without saying so."""
+
+    def recv_into(self, *args: Any) -> int:
+        """Receive as above; an end that TLS does not announce may have been made by anybody on the way."""
+        try:
+            return super().recv_into(*args)
+        except ssl.SSLEOFError:
+            raise ConnectionResetError from None
+
+    def recv(self, *args: Any) -> bytes:
+        """Receive as above."""
+        try:
+            return super().recv(*args)
+        except ssl.SSLEOFError:
+            raise ConnectionResetError from None
 
 
 @functools.cache
@@ -100,6 +114,7 @@ def tls_context(trusted: str = "") -> ssl.SSLContext:
     """
     context = ssl.create_default_context(cadata=certificates(trusted) if trusted else None)
     context.sslsocket_class = BoundedTLSSocket
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     return context
 
 
@@ -168,7 +183,9 @@ def _leave_from(sock: BoundedSocket, source: str) -> None:
 def secured(sock: BoundedSocket, host: str, trusted: str = "") -> BoundedTLSSocket:
     """Return `sock` after a TLS handshake for `host`, with the same deadline and budget; `trusted` as above."""
     ends, budget = sock.ends, sock.budget
-    wrapped = tls_context(trusted).wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    wrapped = tls_context(trusted).wrap_socket(
+        sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False
+    )
     assert isinstance(wrapped, BoundedTLSSocket)
     try:
         wrapped.bound(ends - time.monotonic(), budget)
@@ -180,11 +197,16 @@ def secured(sock: BoundedSocket, host: str, trusted: str = "") -> BoundedTLSSock
     return wrapped
 
 
+def scheme(url: str) -> str:
+    """Return the scheme of an address in small letters, which capitals mean as well."""
+    return url.partition("://")[0].lower()
+
+
 def host_and_port(rest: str, default: int) -> tuple[str, int]:
-    """Return host and port of what stands between the scheme and the path of an address."""
+    """Return host and port of what stands between the scheme and the path of an address; an empty port is none."""
     host, separator, port = rest.rpartition(":")
-    if separator and port.isdigit():
-        return host.strip("[]"), int(port)
+    if separator and "]" not in port and (not port or port.isdecimal()):
+        return host.strip("[]"), int(port or default)
     return rest.strip("[]"), default
 
 
@@ -200,7 +222,7 @@ def explain(error: BaseException, host: str, seconds: float, received: int = 0) 
     if isinstance(error, ConnectionRefusedError):
         return "refused", f"connection refused: nothing listens on {host}"
     if isinstance(error, ssl.SSLError):
-        reason = getattr(error, "verify_message", "") or error.reason or str(error)
+        reason = getattr(error, "verify_message", "") or (error.reason or "no handshake").replace("_", " ").lower()
         return "tls", f"TLS failed: {printable(reason)}"
     if isinstance(error, socket.gaierror | UnicodeError):
         return "unresolved", f"the name of {host} cannot be resolved"
@@ -208,4 +230,4 @@ def explain(error: BaseException, host: str, seconds: float, received: int = 0) 
         return "reset", "the server closed the connection without a complete answer"
     if isinstance(error, OSError):
         return "unreachable", f"{host} cannot be reached: {printable(error.strerror or error)}"
-    return "malformed", f"the answer cannot be understood: {printable(error)}"
+    return "malformed", "the answer cannot be understood"
