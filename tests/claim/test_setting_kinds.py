@@ -103,7 +103,7 @@ def test_a_value_of_another_kind_is_refused_with_an_example(kind: type, written:
     with pytest.raises(ValueError, match=r"^expected ") as wrong:
         convert(kind, written)
 
-    assert str(wrong.value) == f"expected {describe(kind)}"
+    assert str(wrong.value).partition(": ")[0] == f"expected {describe(kind)}"
 
 
 @pytest.mark.parametrize("written", ["wss://me:hunter2@boiler", "wss://boiler?token=hunter2", "wss://boiler#hunter2"])

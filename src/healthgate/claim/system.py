@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 from types import UnionType
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
 
-from healthgate import duration, week
+from healthgate import authority, duration, week
 from healthgate.claim.here import AS_DOCUMENTED, Here
 from healthgate.secret import Secret
 
 T = TypeVar("T")
-
-ADDRESS = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 
 
 class Url(str):
@@ -244,9 +241,18 @@ def convert(kind: Any, value: Any) -> Any:
         return WeekTime(value)
     elif kind is Date and _is_day(value):
         return Date(value)
-    elif kind is Address and ADDRESS.fullmatch(value) and 0 < int(value.rpartition(":")[2]) <= 65535:
-        return Address(value)
+    elif kind is Address:
+        return Address(_host_and_port(value))
     raise wrong
+
+
+def _host_and_port(value: str) -> str:
+    expected = f"expected {describe(Address)}"
+    if reason := authority.flaw(value):
+        raise ValueError(f"{expected}: {reason}")
+    if not re.search(r":[0-9]+\Z", value):
+        raise ValueError(expected)
+    return value
 
 
 def _ip_address(value: str) -> str:
@@ -270,18 +276,19 @@ def _is_day(value: str) -> bool:
 
 
 def _url(value: str, kind: Any, schemes: set[str]) -> str:
+    """Return an address with its scheme in small letters, without an empty port and without a slash at its end."""
     wrong = ValueError(f"expected {describe(kind)}")
-    if not value.isascii() or not value.isprintable() or " " in value:
+    scheme, separator, rest = value.partition("://")
+    if not value.isascii() or not value.isprintable() or " " in value or not separator or scheme.lower() not in schemes:
         raise wrong
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        raise wrong from None
-    if parts.username or parts.password:
+    netloc = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    if "@" in netloc:
         raise ValueError("expected an address without credentials; give them as a secret")
-    if parts.query or parts.fragment:
+    if "?" in rest or "#" in rest:
         raise ValueError("expected an address that ends before any ? or #")
-    if parts.scheme not in schemes or not parts.hostname or port == 0:
+    if not netloc or "\\" in rest:
         raise wrong
-    return value.rstrip("/")
+    if reason := authority.flaw(netloc):
+        raise ValueError(f"expected {describe(kind)}: {reason}")
+    path = rest.removeprefix(netloc)
+    return f"{scheme.lower()}://{netloc.removesuffix(':')}{path}".rstrip("/")

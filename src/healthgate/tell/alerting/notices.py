@@ -107,7 +107,9 @@ class Target(NamedTuple):
 def targets(variables: Mapping[str, str]) -> list[Target]:
     """Return the addresses."""
     words = variables.get(URLS, "").split()
-    return [Target(f"{number} ({word.partition('://')[0]})", Secret(word)) for number, word in enumerate(words, 1)]
+    return [
+        Target(f"{number} ({word.partition('://')[0].lower()})", Secret(word)) for number, word in enumerate(words, 1)
+    ]
 
 
 def tell(account: Account, variables: Mapping[str, str]) -> Told:
