@@ -117,7 +117,11 @@ WRONG: dict[str, tuple[str, Put, str]] = {
     "empty": ("a.json", lambda path: path.touch(), "a.json is empty"),
     "blank": ("a.md", lambda path: put(path, " \n\t\n"), "a.md is empty"),
     "only comments": ("a.yml", lambda path: put(path, "# a\n---\n# b\n"), "a.yml is empty"),
-    "truncated JSON": ("a.json", lambda path: put(path, '{"panels": ['), "a.json is not JSON: Expecting value: line 1"),
+    "truncated JSON": (
+        "a.json",
+        lambda path: put(path, '{"panels": ['),
+        "a.json is not JSON: there is no value where one is expected (column 13)",
+    ),
     "truncated YAML": (
         "a.yml",
         lambda path: put(path, "groups:\n- name: [a"),

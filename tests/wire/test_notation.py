@@ -137,7 +137,12 @@ def test_yaml_is_read_alike_without_the_faster_parser(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [('{"a": [1, 2.5, null]}', {"a": [1, 2.5, None]}), ('{"a": NaN, "b": 1e999}', {"a": "NaN", "b": "1e999"})],
+    [
+        ('{"a": [1, 2.5, null]}', {"a": [1, 2.5, None]}),
+        ('{"a": NaN, "b": 1e999}', {"a": "NaN", "b": "1e999"}),
+        ("9" * 5000, "9" * 5000),
+        ('\ufeff{"a": 1}', {"a": 1}),
+    ],
 )
 def test_json_is_read_as_plain_values(text: str, value: Any) -> None:
     assert from_json(text) == value
@@ -147,9 +152,16 @@ def test_json_is_read_as_plain_values(text: str, value: Any) -> None:
     ("text", "reason"),
     [
         ('{"a": 1, "a": 2}', "it gives a twice"),
-        ('{"a": ', "Expecting value"),
-        ("9" * 5000, "4300 digits"),
-        ("", "Expecting"),
+        ('{"a": ', r"there is no value where one is expected \(column 7\)"),
+        ('{"a"\n 1}', r"there is no colon between a name and its value \(line 2, column 2\)"),
+        ("{} {}", r"something follows the value \(column 4\)"),
+        ('{"a": 1, }', "there is no name in quotes where one is expected|a comma has nothing after it"),
+        ('["a', "a text has no end"),
+        ('["a\tb"]', "a text holds a line break or another control character"),
+        (r'["\q"]', "a text has a backslash that means nothing"),
+        (r'["\u12"]', "a text has a backslash that means nothing"),
+        ("", "there is no value where one is expected"),
+        ("\ufeff\ufeff1", "there is no value where one is expected"),
     ],
 )
 def test_json_that_is_odd_is_refused(text: str, reason: str) -> None:

@@ -1,11 +1,12 @@
 """The format of text/event-stream as the HTML standard has it: the same events, however the bytes are cut."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from healthgate.claim.facts import Facts, NoData
+from healthgate.printable import printable
+from healthgate.wire.notation import from_json
 
 LARGEST_EVENT = 1_000_000
 """Bytes one event may have, and any line of it, and any comment."""
@@ -38,9 +39,9 @@ class Event:
     def json(self) -> Facts:
         """Return the data as JSON; NoData if it is none."""
         try:
-            return Facts(json.loads(self.data, parse_constant=str))
-        except (ValueError, RecursionError):
-            raise NoData("the data of the event are not JSON") from None
+            return Facts(from_json(self.data))
+        except ValueError as problem:
+            raise NoData(f"the data of the event are not JSON: {printable(problem)}") from None
 
 
 @dataclass(frozen=True)

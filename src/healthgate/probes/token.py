@@ -1,7 +1,6 @@
 """A bearer token as the suite holds it: what it claims about itself. It is decoded here and sent nowhere."""
 
 import base64
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from healthgate.claim.source import Probe, Scene
 from healthgate.claim.system import System
 from healthgate.probes.request import Local
 from healthgate.secret import Redactor, Secret
+from healthgate.wire.notation import from_json
 
 
 class Claims(Probe):
@@ -92,7 +92,7 @@ def _decoded(token: str) -> dict[str, Any] | None:
     if len(parts) != 3:
         return None
     try:
-        body = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, RecursionError):
+        body = from_json(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)).decode())
+    except ValueError:
         return None
     return body if isinstance(body, dict) else None

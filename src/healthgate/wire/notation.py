@@ -16,6 +16,23 @@ DEEPEST = 100
 MOST_NODES = 200_000
 """Values a YAML text may have, those that are repeated by an alias counted each time."""
 
+LONGEST_WHOLE = 4_000
+"""Characters of a whole number that is one."""
+
+FLAWS = {
+    "Expecting value": "there is no value where one is expected",
+    "Unexpected UTF-8 BOM": "there is no value where one is expected",
+    "Expecting property name": "there is no name in quotes where one is expected",
+    "Illegal trailing comma": "a comma has nothing after it",
+    "Expecting ':'": "there is no colon between a name and its value",
+    "Expecting ','": "there is no comma between two values",
+    "Extra data": "something follows the value",
+    "Unterminated string": "a text has no end",
+    "Invalid control character": "a text holds a line break or another control character",
+    "Invalid \\": "a text has a backslash that means nothing",
+}
+"""What is wrong with a text, by how the words of the library begin."""
+
 YAML = "tag:yaml.org,2002:"
 SCALARS = ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")
 INFINITE = (float("inf"), float("-inf"))
@@ -29,13 +46,16 @@ class NestedError(ValueError):
 
 
 def from_json(text: str) -> Any:
-    """Return the one JSON value of a text; ValueError says why there is none."""
+    """Return the one JSON value of a text, a byte order mark before it left out; ValueError says why there is none."""
+    text = text.removeprefix("\ufeff")
     if _depth(text) > DEEPEST:
         raise NestedError
     try:
-        return json.loads(text, parse_float=_finite, parse_constant=str, object_pairs_hook=_members)
-    except RecursionError as problem:
-        raise ValueError(str(problem)) from None
+        return json.loads(text, parse_float=_finite, parse_int=_whole, parse_constant=str, object_pairs_hook=_members)
+    except json.JSONDecodeError as problem:
+        words = next((ours for theirs, ours in FLAWS.items() if problem.msg.startswith(theirs)), "it is odd")
+        line = f"line {problem.lineno}, " if problem.lineno > 1 else ""
+        raise ValueError(f"{words} ({line}column {problem.colno})") from None
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -44,6 +64,10 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"it gives {printable(next(n for n in names if names.count(n) > 1), 60)} twice")
     return members
+
+
+def _whole(text: str) -> int | str:
+    return int(text) if len(text) <= LONGEST_WHOLE else text
 
 
 def _finite(text: str) -> float | str:

@@ -33,6 +33,7 @@ from healthgate.tell.alerting.plan import Holding, Parcel, parcels
 from healthgate.tell.alerting.told import Told
 from healthgate.tell.exchange import Answer, ExchangeError, Patience, Request, TransientError
 from healthgate.tell.run_link import report_link, run_link
+from healthgate.wire.notation import from_json
 
 DEADLINE = 10.0
 """Seconds in which every Alertmanager must have been asked and told, retries included."""
@@ -257,8 +258,8 @@ def _held(answer: Answer) -> list[Alert]:
     if answer.status != 200:
         raise answer.refused(EXPECTED)
     try:
-        return [_alert(one) for one in json.loads(answer.body)]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return [_alert(one) for one in from_json(answer.body.decode())]
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise answer.refused(EXPECTED) from None
 
 
