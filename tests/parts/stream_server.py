@@ -97,18 +97,22 @@ class Wire:
 class Upgraded:
     """A behaviour of a hostile server: grant the upgrade, do `what`, then see how the client closes.
 
-    `with_answer` is sent in one piece with the answer to the upgrade. `closed` gives the codes of the clients.
+    `with_answer` is sent in one piece with the answer to the upgrade, `hints` before it. `closed` gives the codes of
+    the clients.
     """
 
-    def __init__(self, what: Callable[[Peer], Any] = lambda _: None, with_answer: bytes = b"") -> None:
+    def __init__(
+        self, what: Callable[[Peer], Any] = lambda _: None, with_answer: bytes = b"", hints: bytes = b""
+    ) -> None:
         self.what = what
+        self.hints = hints
         self.with_answer = with_answer
         self.closed: queue.SimpleQueue[int | None] = queue.SimpleQueue()
 
     def __call__(self, peer: Peer) -> None:
         """Serve one connection."""
         wire = Wire(peer)
-        peer.send(wire.answer() + self.with_answer)
+        peer.send(self.hints + wire.answer() + self.with_answer)
         with suppress(OSError):
             self.what(peer)
         self.closed.put(wire.until_closed())

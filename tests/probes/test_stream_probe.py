@@ -22,7 +22,7 @@ from healthgate.probes.listening import Enough, Message, StreamRequest
 from healthgate.probes.stream import Heard, Stream
 from healthgate.secret import Redactor, Secret
 from tests.parts.certificates import Certificate
-from tests.parts.stream_server import BINARY, PING, PONG, TEXT, Speaker, Upgraded, closing_frame, frame
+from tests.parts.stream_server import BINARY, CLOSE, PING, PONG, TEXT, Speaker, Upgraded, closing_frame, frame
 from tests.parts.target import Hostile, Peer, Target, closed_port, then, told
 
 FOREVER = 20.0
@@ -346,7 +346,8 @@ UNOPENED = {
     "silence after the request": then(b"", Peer.hang),
     "silence within the headers": then(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade:", Peer.hang),
     "an answer in drops": then(b"HTTP/1.1 101 Switching Protocols\r\n", lambda peer: peer.trickle(b"X: 1\r\n")),
-    "a refusal that never ends": then(b"HTTP/1.1 503 Busy\r\nContent-Length: 99\r\n\r\n", Peer.hang),
+    "early hints and nothing else": then(b"HTTP/1.1 103 Early Hints\r\n\r\n", Peer.hang),
+    "the answer without its end": then(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n", Peer.hang),
 }
 
 
@@ -391,7 +392,7 @@ REFUSALS: dict[str, tuple[Callable[[Peer], None], str, str, int | None]] = {
     "another protocol": (told(b"-ERR unknown command 'GET'\r\n"), "malformed", NOT_GRANTED, None),
     "an endless line": (told(b"x" * 20_000), "malformed", NOT_GRANTED, None),
     "a flood of headers": (
-        then(b"HTTP/1.1 200 OK\r\n", lambda peer: peer.flood(b"X-Many: 1\r\n" * 100)), "malformed", NOT_GRANTED, None,
+        then(b"HTTP/1.1 101 OK\r\n", lambda peer: peer.flood(b"X-Many: 1\r\n" * 100)), "malformed", NOT_GRANTED, None,
     ),
     "a wrong key": (
         told(ACCEPT + b"Sec-WebSocket-Accept: d3Jvbmc=\r\n\r\n"),
@@ -419,13 +420,114 @@ def test_an_upgrade_that_is_answered_otherwise_says_how(hostile: Callable[..., H
     assert heard.failed_step == "upgrade"
 
 
-def test_a_refusal_larger_than_the_budget_names_the_budget(hostile: Callable[..., Hostile]) -> None:
-    """It is not larger than nothing, but than what is read."""
-    page = b"HTTP/1.1 503 Busy\r\nContent-Length: 900000\r\n\r\n" + b"x" * 900_000
+def test_hints_larger_than_the_budget_name_the_budget(hostile: Callable[..., Hostile]) -> None:
+    """They are not larger than nothing, but than what is read."""
+    hints = b"HTTP/1.1 103 Early Hints\r\nX: " + b"x" * 30_000 + b"\r\n\r\n"
 
-    seen = listen(stream_of(hostile(told(page))), budget=100_000)
+    seen = listen(stream_of(hostile(told(hints * 9))), budget=100_000)
 
     assert (seen.status, seen.error) == ("oversized", "the answer is larger than 100000 bytes")
+
+
+REFUSED: dict[str, tuple[bytes, int]] = {
+    "a body that never ends": (b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\n\r\n", 401),
+    "a body that is shorter than declared": (b"HTTP/1.1 503 Busy\r\nContent-Length: 99\r\n\r\nno", 503),
+    "a large body": (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 900000\r\n\r\n" + b"x" * 900_000, 502),
+    "chunks that are none": (b"HTTP/1.1 500 Oh\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 500),
+    "a coding": (b"HTTP/1.1 403 No\r\nTransfer-Encoding: gzip\r\n\r\n\x1f\x8b", 403),
+    "HTTP/1.0": (b"HTTP/1.0 503 Service Unavailable\r\nConnection: close\r\n\r\n<html>", 503),
+    "no reason phrase": (b"HTTP/1.1 429\r\nRetry-After: 5\r\n\r\n", 429),
+    "no reason phrase, and a blank": (b"HTTP/1.1 404 \r\n\r\n", 404),
+    "a reason in another script": ("HTTP/1.1 403 запрещено\r\n\r\n".encode(), 403),
+    "a folded header": (b"HTTP/1.1 401 No\r\nX-Why: one\r\n two\r\n\r\n", 401),
+    "many headers": (b"HTTP/1.1 503 Busy\r\n" + b"X-Many: 1\r\n" * 400 + b"\r\n", 503),
+    "a line that is no header": (b"HTTP/1.1 503 Busy\r\nGARBAGE\r\n\r\n", 503),
+    "a redirect": (b"HTTP/1.1 308 Permanent Redirect\r\nLocation: /v2\r\n\r\n", 308),
+    "success": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 200),
+    "hints before": (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 401 No\r\n\r\n", 401),
+    "line feeds alone": (b"HTTP/1.1 503 Busy\nX: 1\n\n", 503),
+}
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_a_refused_upgrade_is_known_by_its_status_whatever_comes_with_it(
+    hostile: Callable[..., Hostile], how: str
+) -> None:
+    """As soon as the status has come: nothing else of the answer is waited for."""
+    data, code = REFUSED[how]
+
+    seen = listen(stream_of(hostile(then(data, Peer.hang))))
+
+    assert (seen.status, seen.facts["code"]) == ("refused", code), seen.error
+    assert seen.error == f"the upgrade to a stream was answered with {code}"
+
+
+HINTS = {
+    "one": b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n",
+    "several": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 199 Odd\r\nX: 1\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("how", HINTS)
+def test_a_stream_opens_after_interim_answers(hostile: Callable[..., Hostile], how: str) -> None:
+    """They say nothing of the upgrade, and nothing of what follows it is lost."""
+    behave = Upgraded(with_answer=frame(TEXT, b"one") + ANSWER, hints=HINTS[how])
+
+    heard = hear(stream_of(hostile(behave)), enough=after(1))
+
+    assert (heard.status, [message.content for message in heard.messages]) == ("answered", ["one"])
+
+
+NO_TEXT = {
+    "in one frame": frame(TEXT, b"caf\xe9"),
+    "in parts": b"\x01" + frame(TEXT, b"caf\xc3")[1:] + b"\x80\x01x",
+    "a surrogate": frame(TEXT, b"\xed\xa0\x80"),
+    "longer than it has to be": frame(TEXT, b"\xc0\xaf"),
+    "cut off": frame(TEXT, "€".encode()[:2]),
+}
+
+
+@pytest.mark.parametrize("what", NO_TEXT)
+def test_a_text_that_is_not_utf_8_ends_the_stream_and_is_no_message(hostile: Callable[..., Hostile], what: str) -> None:
+    """What came before stays; the server gets the code for it."""
+    behave = Upgraded(with_answer=frame(TEXT, b"one") + NO_TEXT[what] + frame(TEXT, b"two") + ANSWER)
+
+    heard = hear(stream_of(hostile(behave)))
+
+    assert ([message.content for message in heard.messages], heard.ended) == (["one"], "malformed")
+    assert heard.ending.startswith("what came is not WebSocket: a text is not UTF-8 (byte ")
+    assert behave.closed.get(timeout=FOREVER) == 1007
+
+
+def test_a_reason_for_closing_that_is_not_utf_8_is_told_in_words(hostile: Callable[..., Hostile]) -> None:
+    """Not in those of an interpreter."""
+    heard = hear(stream_of(hostile(Upgraded(with_answer=frame(CLOSE, b"\x03\xe8\xff")))))
+
+    assert (heard.ended, heard.ending) == (
+        "malformed",
+        "what came is not WebSocket: the reason it is closed for is not UTF-8",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('{"p": 1, "p": 2}', "it gives p twice"),
+        ('{"a": {"b": 1, "b": 1}}', "it gives b twice"),
+        ("[" * 200 + "]" * 200, "it is nested deeper than 100 levels"),
+        (b'{"p": "\xff"}', r"it is not UTF-8 text \(byte 7\)"),
+        ('{"a": 1} {"a": 2}', r"something follows the value \(column 10\)"),
+        ("", r"there is no value where one is expected \(column 1\)"),
+    ],
+)
+def test_a_message_is_read_as_strictly_as_any_json(content: str | bytes, reason: str) -> None:
+    with pytest.raises(NoData, match=f"^the message is not JSON: {reason}$"):
+        Message(0.0, content).json()
+
+
+@pytest.mark.parametrize("content", ['\ufeff{"p": 1}', b'\xef\xbb\xbf{"p": 1}'])
+def test_a_byte_order_mark_before_a_message_means_nothing(content: str | bytes) -> None:
+    assert Message(0.0, content).json().number("p") == 1
 
 
 GARBAGE = {
@@ -713,7 +815,7 @@ def test_an_echoed_secret_is_removed_from_everything_that_is_kept(hostile: Calla
 @pytest.mark.parametrize("how", ["heard", "closed", "refused", "unresolved"])
 def test_what_was_heard_survives_a_snapshot(hostile: Callable[..., Hostile], tmp_path: Path, how: str) -> None:
     """Every property says the same of the copy: what is judged again is judged alike."""
-    odd = frame(TEXT, "€ \x1b[31m \u2028".encode()) + frame(TEXT, b"caf\xe9") + frame(BINARY, bytes(range(256)))
+    odd = frame(TEXT, "€ \x1b[31m \u2028".encode()) + frame(TEXT, "café".encode()) + frame(BINARY, bytes(range(256)))
     behave: Callable[[Peer], None] = Upgraded(
         with_answer=odd + ANSWER + (closing_frame(1011, "€") if how == "closed" else b"")
     )
@@ -732,7 +834,7 @@ def test_what_was_heard_survives_a_snapshot(hostile: Callable[..., Hostile], tmp
     for name in ("status", "error", *names):
         assert getattr(Heard(copy), name) == getattr(Heard(first), name), name
     if how == "heard":
-        assert [m.content for m in Heard(copy).messages] == ["€ \x1b[31m \u2028", "caf�", bytes(range(256))]
+        assert [m.content for m in Heard(copy).messages] == ["€ \x1b[31m \u2028", "café", bytes(range(256))]
 
 
 class Boiler(System):

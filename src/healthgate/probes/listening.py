@@ -1,12 +1,11 @@
 """A stream over a WebSocket while it is listened to: opened step by step, followed until it is enough."""
 
 import base64
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from healthgate.claim.facts import Facts, NoData
 from healthgate.claim.observation import Observation
@@ -15,6 +14,10 @@ from healthgate.printable import printable
 from healthgate.probes.request import Addressed, Silent
 from healthgate.secret import Redactor
 from healthgate.version import __version__
+from healthgate.wire.notation import from_json
+
+if TYPE_CHECKING:
+    from healthgate.wire.head import Head
 
 STEPS = ("resolve", "connect", "upgrade", "ping")
 """What it takes to have a stream, in this order."""
@@ -48,9 +51,25 @@ class Message:
     def json(self) -> Facts:
         """Return the message as JSON; NoData if it is none."""
         try:
-            return Facts(json.loads(self.content, parse_constant=str))
-        except (ValueError, RecursionError):
-            raise NoData("the message is not JSON") from None
+            text = self.content if isinstance(self.content, str) else self.content.decode()
+        except UnicodeDecodeError as problem:
+            raise NoData(f"the message is not JSON: it is not UTF-8 text (byte {problem.start})") from None
+        try:
+            return Facts(from_json(text))
+        except ValueError as problem:
+            raise NoData(f"the message is not JSON: {printable(problem)}") from None
+
+
+UPGRADE = ("Upgrade", "Connection")
+"""Headers of the answer that say it is a WebSocket now, beside those that begin with Sec-WebSocket."""
+
+
+class RefusedError(Exception):
+    """The upgrade was answered with another status than 101, which is `code`."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the upgrade to a stream was answered with {code}")
+        self.code = code
 
 
 class BrokenProbeError(Exception):
@@ -128,7 +147,7 @@ class _Listening:
         from healthgate.wire import bounded  # noqa: PLC0415
 
         ends = began + self.request.open_within
-        scheme, _, rest = self.request.url.partition("://")
+        scheme, rest = bounded.scheme(self.request.url), self.request.url.partition("://")[2]
         host, port = bounded.host_and_port(rest.partition("/")[0], 443 if scheme == "wss" else 80)
         began = time.monotonic()  # importing the library is no step of the server's
         addresses = bounded.resolve(host, port)
@@ -144,8 +163,7 @@ class _Listening:
         request.headers["User-Agent"] = f"healthgate/{__version__}"
         self.protocol.send_request(request)
         self._send()
-        while self.protocol.state.name == "CONNECTING" and self.protocol.handshake_exc is None:
-            self._receive()
+        self._upgrade()
         if self.protocol.handshake_exc is not None:
             raise self.protocol.handshake_exc
         self._reached("upgrade", began)
@@ -174,7 +192,9 @@ class _Listening:
                     if len(self.kept) >= self.request.most:
                         break
                 now = time.monotonic()
-                if self.protocol.close_rcvd is not None:
+                if self.ended:
+                    self._answer()  # says why
+                elif self.protocol.close_rcvd is not None:
                     self._end("closed", self._closed())
                 elif self.protocol.parser_exc is not None:
                     self._broken(self.protocol.parser_exc)
@@ -239,16 +259,19 @@ class _Listening:
 
     def explain(self, problem: Exception) -> tuple[str, str]:
         """Return one word and one phrase for why there was no open stream."""
-        from websockets.exceptions import InvalidHandshake, InvalidStatus  # noqa: PLC0415
+        from websockets.exceptions import InvalidHandshake  # noqa: PLC0415
 
         from healthgate.wire import bounded  # noqa: PLC0415
+        from healthgate.wire.head import MalformedError  # noqa: PLC0415
 
         if isinstance(problem, BrokenProbeError):
             return "broken", str(problem)
-        if isinstance(problem, InvalidStatus):
-            self.code = problem.response.status_code
-            return "refused", f"the upgrade to a stream was answered with {self.code}"
-        if isinstance(problem, InvalidHandshake) and not isinstance(problem.__cause__, EOFError):
+        if isinstance(problem, RefusedError):
+            self.code = problem.code
+            return "refused", str(problem)
+        if isinstance(problem, MalformedError) or (
+            isinstance(problem, InvalidHandshake) and not isinstance(problem.__cause__, EOFError)
+        ):
             words = printable(self.redactor.text(str(problem)), 80)
             return "malformed", f"the upgrade to a stream was not answered as WebSocket asks for: {words}"
         cause = problem.__cause__ if isinstance(problem, InvalidHandshake) and problem.__cause__ else problem
@@ -280,6 +303,56 @@ class _Listening:
         else:
             self.protocol.receive_eof()
 
+    def _upgrade(self) -> None:
+        """Read the answer to the upgrade, past all interim ones, and hand it to the protocol in its plainest form.
+
+        RefusedError where it is another than 101, as soon as that is known: whatever else comes with it.
+        """
+        from healthgate.wire.head import final  # noqa: PLC0415
+
+        came = bytearray()
+        lines = self._lines(came)
+        head, _ = final(lambda: next(lines), self._taken)
+        kept = [
+            (name, value)
+            for name, value in head.headers
+            if name.title() in UPGRADE or name.lower().startswith("sec-websocket-")
+        ]
+        plain = "".join(f"{name}: {value}\r\n" for name, value in kept)
+        self.protocol.receive_data(f"HTTP/1.1 101 Switching Protocols\r\n{plain}\r\n".encode("latin-1") + came)
+
+    @staticmethod
+    def _taken(head: "Head") -> None:
+        """Refuse an answer whose status line says already that it is no stream."""
+        from healthgate.wire.head import MalformedError  # noqa: PLC0415
+
+        if head.status != 101 and not head.interim:
+            raise RefusedError(head.status)
+        if head.status == 101 and head.minor == 0:
+            raise MalformedError("it is HTTP/1.0, which has no upgrades")
+
+    def _lines(self, came: bytearray) -> Iterator[bytes]:
+        """Yield the lines of what comes; `came` holds what is not yielded yet. EOFError where it ends before."""
+        from healthgate.wire.head import LONGEST_LINE, MalformedError, begun  # noqa: PLC0415
+
+        first = True
+        while True:
+            end = came.find(b"\n") + 1
+            if end:
+                line = bytes(came[:end])
+                del came[:end]
+                first = False
+                yield line
+                continue
+            if len(came) > LONGEST_LINE:
+                raise MalformedError(f"a line of it is longer than {LONGEST_LINE} bytes")
+            data = self.sock.recv(CHUNK)
+            if not data and first and came and not begun(bytes(came)):
+                raise MalformedError(f"it begins with {came.decode('latin-1')!r}")
+            if not data:
+                raise EOFError
+            came += data
+
     def _wait(self, seconds: float) -> None:
         self.sock.ends = time.monotonic() + seconds
         try:
@@ -310,8 +383,18 @@ class _Listening:
             self.parts.append(bytes(frame.data))
             if frame.fin and len(self.kept) + len(found) < self.request.most:
                 whole = b"".join(self.parts)
-                found.append(Message(time.time(), whole if self.binary else whole.decode(errors="replace")))
+                try:
+                    found.append(Message(time.time(), whole if self.binary else whole.decode()))
+                except UnicodeDecodeError as problem:
+                    self._garbled(problem)
+                    break
         return found
+
+    def _garbled(self, problem: UnicodeDecodeError) -> None:
+        from websockets.frames import CloseCode  # noqa: PLC0415
+
+        self.protocol.fail(CloseCode.INVALID_DATA)
+        self._end("malformed", f"what came is not WebSocket: a text is not UTF-8 (byte {problem.start})")
 
     def _end(self, ended: str, ending: str) -> None:
         self.ended, self.ending = ended, ending
@@ -328,6 +411,8 @@ class _Listening:
             self._end("oversized", f"a message is larger than {LARGEST_MESSAGE} bytes")
         elif isinstance(problem, EOFError):
             self._end("reset", "the server cut the connection off without closing the stream")
+        elif isinstance(problem, UnicodeDecodeError):
+            self._end("malformed", "what came is not WebSocket: the reason it is closed for is not UTF-8")
         else:
             words = printable(self.redactor.text(str(problem)), 80)
             self._end("malformed", f"what came is not WebSocket: {words}")
