@@ -1,6 +1,7 @@
 """Metrics pages, good and bad: what is missing, doubled, odd or cut off is no data, and says why."""
 
 import random
+import re
 import resource
 import subprocess
 import time
@@ -108,17 +109,16 @@ UNREADABLE = {
     "HTML": ("<html><body>log in</body></html>\n", "it is no sample (noticed in line 1)"),
     "JSON": ('{"a": 1}\n', "noticed in line 1"),
     "Windows lines": ("# TYPE a gauge\r\na 1\r\n", "it is no sample (noticed in line 2)"),
-    "a word for a value": ("a many\n", "could not convert string to float: 'many'"),
+    "a word for a value": ("a many\n", "a is many, not a number (noticed in line 1)"),
     "a number with underscores": ("a 1_000\n", "it is no sample"),
     "digits of another script": ("a \u0661\n", "it is no sample"),
     "two time stamps": ("a 1 2 3\n", "it is no sample"),
     "a time stamp in words": ("a 1 now\n", "it is no sample"),
     "an exemplar": ('a_total 1 # {x="1"} 1\n', "it is no sample"),
-    "a label twice": ('a{x="1",x="2"} 1\n', "Invalid labels"),
-    "a label without quotes": ("a{x=1} 1\n", "Invalid labels"),
-    "an escape there is not": ('a{x="\\q"} 1\n', "it is no sample"),
-    "two labels without a comma": ('a{x="1" y="2"} 1\n', "Invalid labels"),
-    "a name with a digit in front": ("1a 1\n", "invalid metric name"),
+    "a label twice": ('a{x="1",x="2"} 1\n', "has the label x twice"),
+    "a label without quotes": ("a{x=1} 1\n", "a has labels that cannot be read"),
+    "two labels without a comma": ('a{x="1" y="2"} 1\n', "a has labels that cannot be read"),
+    "a name with a digit in front": ("1a 1\n", "1a has a name that no metric has"),
     "a zero byte": ("a\0b 1\n", "noticed in line 1"),
 }
 
@@ -166,7 +166,7 @@ def checked(text: str) -> int:
         ("a 1\n\n# EOF\n", "Received blank line"),
         ("a 1\n# EOF\nb 2\n", "Received line after # EOF"),
         ('# TYPE h histogram\nh_bucket{le="1"} 5\nh_bucket{le="+Inf"} 2\n# EOF\n', "Bucket values out of order"),
-        ("# TYPE a untyped\na 1\n# EOF\n", "untyped is no type"),
+        ("# TYPE a speed\na 1\n# EOF\n", "speed is no type"),
     ],
 )
 def test_an_openmetrics_page_is_held_to_its_own_rules(text: str, reason: str) -> None:
@@ -610,3 +610,132 @@ def test_what_has_no_type_is_no_defect_and_counts_where_a_check_says_so() -> Non
     assert second.defects == []
     assert growth(first, second, "n_total").increase == 2
     assert (second.kind("n_total"), second.number("m")) == ("untyped", 5)
+
+
+ODD = {
+    "a word": ("b many", "b is many, not a number"),
+    "a hexadecimal number": ("b 0x10", "b is 0x10, not a number"),
+    "a number and a unit": ("b 12ms", "b is 12ms, not a number"),
+    "two points": ("b 1.2.3", "b is 1.2.3, not a number"),
+    "with labels": ('b{x="1"} -', 'b{x="1"} is -, not a number'),
+    "a label twice": ('b{x="1",x="2"} 1', 'b{x="1"} has the label x twice'),
+    "a label without quotes": ("b{x=1} 1", "b has labels that cannot be read"),
+    "a label without a value": ('b{"x"} 1', "b has a label x without a value"),
+    "two labels without a comma": ('b{x="1" y="2"} 1', "b has labels that cannot be read"),
+}
+
+
+@pytest.mark.parametrize("form", [CLASSIC, OPENMETRICS])
+@pytest.mark.parametrize("how", ODD)
+def test_an_odd_series_is_no_number_and_costs_no_other(how: str, form: str) -> None:
+    """It is a defect of the page, in words for people."""
+    line, words = ODD[how]
+    end = "# EOF\n" if form == OPENMETRICS else ""
+    read = page(f"# TYPE a gauge\na 1\n# TYPE b gauge\n{line}\n# TYPE c gauge\nc 3\n{end}", form)
+
+    assert (read.number("a"), read.number("c")) == (1, 3)
+    assert read.defects == [words]
+    for reading in (read.number, read.total):
+        with pytest.raises(NoData) as nothing:
+            reading("b")
+        assert str(nothing.value) == words
+
+
+def test_a_series_whose_labels_cannot_be_read_may_be_any_of_its_metric() -> None:
+    """A sum without it would be too small, and nobody would know."""
+    read = page('a{x="1"} 1\na{x="2" y="3"} 5\n')
+
+    with pytest.raises(NoData, match="a has labels that cannot be read"):
+        read.total("a", x="1")
+
+
+BRACED = {
+    "alone": ('{"my.req"} 5', {}),
+    "with a label": ('{"my.req",region="eu"} 5', {"region": "eu"}),
+    "after a label": ('{region="eu","my.req"} 5', {"region": "eu"}),
+    "with a quoted label": ('{"my.req","cloud.region"="eu"} 5', {"cloud.region": "eu"}),
+    "with blanks": ('{ "my.req" , region = "eu" , } 5', {"region": "eu"}),
+}
+
+
+@pytest.mark.parametrize("how", BRACED)
+@pytest.mark.parametrize("kind", ["counter", "gauge", "untyped"])
+def test_a_series_in_braces_keeps_the_name_that_stands_there(how: str, kind: str) -> None:
+    """Also that of a counter whose name does not end in _total."""
+    line, labels = BRACED[how]
+    read = page(f'# TYPE "my.req" {kind}\n{line}\n')
+
+    assert (read.names, read.kind("my.req"), read.defects) == ({"my.req"}, kind, [])
+    assert read.one("my.req").labels == labels
+    assert kind == "gauge" or len(read.counters("my.req")) == 1
+
+
+@pytest.mark.parametrize("form", [CLASSIC, OPENMETRICS])
+@pytest.mark.parametrize("name", ["jvm.memory.used", "http.server-requests", "a.b:c"])
+def test_a_name_that_has_to_stand_in_quotes_is_a_defect_and_is_read(name: str, form: str) -> None:
+    """A Prometheus refuses the page; what it says is plain all the same, and so is the rest of it."""
+    end = "# EOF\n" if form == OPENMETRICS else ""
+    text = f'# HELP {name} Bytes.\n# TYPE {name} gauge\n{name} 1\n{name}{{area="heap"}} 2\n# TYPE ok gauge\nok 3\n'
+    read = page(text + end, form)
+
+    assert (read.one(name, area="heap").value, read.total(name), read.number("ok")) == (2, 3, 3)
+    assert read.defects == [f"{name} is a name of a metric that has to stand in quotes"]
+
+
+@pytest.mark.parametrize(("form", "kind"), [(CLASSIC, "untyped"), (CLASSIC, "unknown"), (OPENMETRICS, "untyped")])
+def test_what_is_declared_to_have_no_type_has_none_and_is_no_defect(form: str, kind: str) -> None:
+    end = "# EOF\n" if form == OPENMETRICS else ""
+    read = page(f"# TYPE opens {kind}\nopens 3556\n{end}", form)
+
+    assert (read.kind("opens"), read.number("opens"), read.defects) == ("untyped", 3556, [])
+    assert [one.value for one in read.counters("opens")] == [3556]
+
+
+@pytest.mark.parametrize("form", [CLASSIC, OPENMETRICS])
+def test_parts_of_histograms_and_summaries_count(form: str) -> None:
+    """Their families and quantiles do not."""
+    end = "# EOF\n" if form == OPENMETRICS else ""
+    read = page(
+        '# TYPE h histogram\nh_bucket{le="+Inf"} 6\nh_count 6\nh_sum 1.2\n'
+        '# TYPE s summary\ns{quantile="0.9"} 1\ns_count 4\ns_sum 2\n'
+        f'# TYPE x_count summary\nx_count{{quantile="0.9"}} 1\n# TYPE g_sum gauge\ng_sum 1\n{end}',
+        form,
+    )
+
+    counted = {"h_bucket": 6, "h_count": 6, "h_sum": 1.2, "s_count": 4, "s_sum": 2}
+    assert {name: read.counters(name)[0].value for name in counted} == counted
+    for name, kind in (("s", "summary"), ("x_count", "summary"), ("g_sum", "gauge")):
+        with pytest.raises(NoData, match=f"{name} is a {kind}, not a counter"):
+            read.counters(name)
+
+
+@pytest.mark.parametrize("form", [CLASSIC, OPENMETRICS])
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (r"C:\Windows\Temp", r"C:\Windows\Temp"),
+        (r"\d+\.\d", r"\d+\.\d"),
+        (r"a\\b", r"a\b"),
+        (r"say \"hi\" \x", r'say "hi" \x'),
+        (r"C:\new", "C:\new"),
+    ],
+)
+def test_an_escape_that_means_nothing_stays_as_it_is(written: str, meant: str, form: str) -> None:
+    """As Prometheus reads it; no other series is lost."""
+    end = "# EOF\n" if form == OPENMETRICS else ""
+    read = page(f'# TYPE a gauge\na{{path="{written}"}} 1\n# TYPE b gauge\nb 2\n{end}', form)
+
+    assert (read.one("a").labels, read.number("b")) == ({"path": meant}, 2)
+
+
+GARBAGE = ("a 1 # {", "a{ 1", "{} 1", "a", "\0 1", "# TYPE a\na 1", "a 1 x", "a+b 1", "a -")
+
+
+@pytest.mark.parametrize("form", [CLASSIC, OPENMETRICS])
+@pytest.mark.parametrize("text", GARBAGE)
+def test_no_reason_is_in_the_words_of_an_interpreter(text: str, form: str) -> None:
+    end = "# EOF\n" if form == OPENMETRICS else ""
+    found = parse(f"{text}\n{end}", form)
+
+    assert found.flaw
+    assert not re.search(r"Error|could not convert|invalid literal|unpack|out of range|NoneType|codec", found.flaw)

@@ -91,7 +91,7 @@ CASES = {
         ("critical", "blocked", "critical"), "retries_total is a gauge, not a counter",
         page().replace("retries_total counter", "retries_total gauge"),
     ),
-    "garbled": Case(PAGE, "is not Prometheus text", page().replace("active 90", "active many")),
+    "garbled": Case(PAGE, "is not Prometheus text", page().replace("active 90", "<html>")),
     "gone": Case(PAGE, "active is missing", "# TYPE other gauge\nother 1\n"),
     "flood": Case(PAGE, "bytes, more than the", flood, settings=(("body_limit", 60_000_000),)),
     "too-much": Case(PAGE, "the answer is larger than 100000 bytes", flood),

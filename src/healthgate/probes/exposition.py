@@ -16,24 +16,15 @@ from healthgate.claim.system import System
 from healthgate.claim.tally import Growth, Tally
 from healthgate.printable import printable
 from healthgate.probes.counted import GrownOver, RateOver
-from healthgate.probes.exposition_format import (
-    CLASSIC,
-    MOST_SAMPLES,
-    OPENMETRICS,
-    Garbled,
-    Page,
-    Sample,
-    growth,
-    parse,
-    unescaped,
-)
+from healthgate.probes.exposition_format import Garbled, Page, growth, parse
+from healthgate.probes.exposition_lines import CLASSIC, MOST_SAMPLES, OPENMETRICS, Sample, unescaped
 from healthgate.probes.exposition_names import documented
 from healthgate.probes.http import Exchange, HttpRequest
-from healthgate.probes.http_answer import Answer, media_type
+from healthgate.probes.http_answer import Answer, last_of, media_type
 from healthgate.secret import Redactor
 
 if TYPE_CHECKING:
-    from http.client import HTTPResponse
+    from healthgate.wire.connection import Response
 
 LONGEST_PAGE = 3_000_000
 """Characters of a page that are parsed. Half a second of CPU time goes into a million."""
@@ -285,24 +276,21 @@ class ExpositionRequest(HttpRequest):
 
     accept: ClassVar[str] = "text/plain;version=0.0.4, application/openmetrics-text;version=1.0.0;q=0.5"
 
-    def read(self, body: bytes, response: "HTTPResponse", redactor: Redactor) -> dict[str, Any]:
+    def read(self, body: bytes, response: "Response", redactor: Redactor) -> dict[str, Any]:
         clock = time.monotonic()
-        content_type = redactor.text(response.getheader("Content-Type") or "")
-        encoding = redactor.text(response.getheader("Content-Encoding") or "identity")
+        content_type = last_of(redactor.text(response.getheader("Content-Type") or ""))
         declared = response.getheader("Content-Length") is not None or response.chunked
         if declared and body and not body.endswith(b"\n"):
             body += b"\n"  # it came whole: exporters leave the last line's end out, and a Prometheus adds it as well
-        kept = kept_text(body, content_type, encoding, redactor)
+        kept = kept_text(body, content_type, redactor)
         date = printable(redactor.text(response.getheader("Date") or ""), 60)
         return {"content_type": printable(content_type, 100), "clock": clock, "date": date, **kept}
 
 
-def kept_text(body: bytes, content_type: str, encoding: str, redactor: Redactor) -> dict[str, Any]:
+def kept_text(body: bytes, content_type: str, redactor: Redactor) -> dict[str, Any]:
     """Return `text` and `form` of a page, or `flaw` saying why it is not even parsed."""
     kind = media_type(content_type)
     version = found[1] if (found := VERSION.search(content_type)) else ""
-    if encoding != "identity":
-        return {"flaw": f"the answer is encoded as {printable(encoding)}, which was not asked for"}
     if kind not in FORMS or version not in VERSIONS[kind]:
         return {"flaw": f"the answer is {printable(content_type, 80) or 'of no type'}, not a metrics page"}
     if len(body) > LONGEST_PAGE:

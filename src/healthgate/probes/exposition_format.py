@@ -1,17 +1,12 @@
-"""Metrics pages as text: parsed, and what a parser lets pass that it should not looked for line by line.
+"""Metrics pages as text: their samples, and what a parser lets pass that it should not looked for line by line.
 
-The parsers are prometheus-client's, and take more than they should: the one for Prometheus text takes a last line that
-is cut off, series that stand twice, numbers after the time stamp and Windows line ends; the one for OpenMetrics drops a
-series that stands twice.
+Prometheus text is read line by line. OpenMetrics is parsed by prometheus-client, which drops series that stand twice.
 """
 
 import functools
-import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from healthgate.claim import tally
 from healthgate.claim.facts import LeftOut, NoData
@@ -20,14 +15,7 @@ from healthgate.claim.labels import meant, optional, with_and_without
 from healthgate.claim.tally import KEPT_FOR, SKEW, Growth, Tally
 from healthgate.duration import spoken
 from healthgate.printable import finite, printable
-
-MOST_SAMPLES = 20_000
-"""Samples of a page that are parsed. A second of CPU time goes into as many."""
-
-
-LONGEST_LINE = 8_192
-"""Characters a line of a page may have."""
-
+from healthgate.probes.exposition_lines import CLASSIC, OPENMETRICS, Lines, Sample
 
 MOST_DEFECTS = 50
 """Defects of a page that are listed."""
@@ -40,13 +28,12 @@ STALE = 300.0
 PROCESS_START = "process_start_time_seconds"
 
 
-CLASSIC, OPENMETRICS = "Prometheus", "OpenMetrics"
+GROWING = frozenset({"count", "sum", "bucket"})
+"""Ends of the names of counters within histograms and summaries."""
 
 
-KINDS = {
-    CLASSIC: {"counter", "gauge", "histogram", "summary", "untyped", "unknown"},
-    OPENMETRICS: {"counter", "gauge", "histogram", "summary", "unknown", "gaugehistogram", "info", "stateset"},
-}
+OF_PYTHON = re.compile(r"could not convert|invalid literal|to unpack|out of range|object|NoneType|Error|codec|\bint\b")
+"""What the words of an interpreter have in them, which say nothing about a page."""
 
 
 PARTS = {
@@ -57,41 +44,6 @@ PARTS = {
     "info": ("", "_info"),
 }
 """What may follow the name of a family in the names of its samples; nothing where it is not listed."""
-
-
-TOLD_NAME = r'(?:"(?:[^"\\]|\\.)*+"|[^\s"{}#]++)'
-
-
-ABOUT = re.compile(rf"#[ \t]+(TYPE|HELP)[ \t]+({TOLD_NAME})(?:[ \t]+(\S+))?")
-
-
-NAME = re.compile(r'([^\s"{}#]++)')
-
-
-LABELS = r'\{(?:[^"{}\n]|"(?:[^"\\\n]|\\[\\"n])*+")*+\}'
-
-
-SAMPLE = re.compile(
-    rf'(?:[^\s"{{}}#]++(?:[ \t]*{LABELS})?|{LABELS})'
-    r"[ \t]*(?<=[ \t}])[-+.0-9A-Za-z]++(?:[ \t]+-?[0-9]+)?[ \t]*"
-)
-
-
-ESCAPE = re.compile(r'\\([\\"n])')
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One series of a page with its value; `moment` is when it was taken, in seconds since 1970, where it says so."""
-
-    name: str
-    labels: Mapping[str, str]
-    value: float
-    moment: float | None = None
-
-    def __str__(self) -> str:
-        inside = ",".join(f'{name}="{value}"' for name, value in self.labels.items())
-        return printable(f"{self.name}{{{inside}}}" if inside else self.name, 120)
 
 
 @dataclass(eq=False)
@@ -113,108 +65,51 @@ class Garbled(NoData):
     """A page was answered, and it is none that a Prometheus could read either."""
 
 
-class _Lines:
-    """The lines of a page as they go into the parser: looked at on the way, texts of HELP left out."""
-
-    def __init__(self, text: str, form: str) -> None:
-        self.text = text
-        self.form = form
-        self.number = 0
-        self.names: list[str] = []
-        self.kinds: dict[str, str] = {}
-        self.defects: list[str] = []
-
-    def __iter__(self) -> Iterator[str]:
-        for line in io.StringIO(self.text):
-            self.number += 1
-            if len(line) > LONGEST_LINE:
-                raise OverflowError(f"a line of the page is longer than the {LONGEST_LINE} characters that are read")
-            if line.startswith("#") or (self.form == CLASSIC and line.lstrip(" \t").startswith("#")):
-                about = ABOUT.match(line.strip(" \t\n"))
-                if about is None or (about[1] == "HELP" and self.form == CLASSIC):
-                    yield line if self.form == OPENMETRICS else "\n"
-                    continue
-                self._type(about) if about[1] == "TYPE" else None
-                yield line
-            elif self.form == CLASSIC and not line.strip(" \t\n"):
-                yield "\n"
-            else:
-                self._sample(line)
-                yield line
-
-    def _type(self, about: re.Match[str]) -> None:
-        name, kind = plain(about[2]), about[3]
-        if kind not in KINDS[self.form]:
-            raise ValueError(f"{printable(kind, 40) if kind else 'nothing'} is no type")
-        if self.kinds.setdefault(name, kind) != kind:
-            self.defects.append(f"{printable(name, 80)} is said to be a {self.kinds[name]} and a {kind}")
-            self.kinds[name] = "contradictory"
-        elif name in self.names:
-            self.defects.append(f"the TYPE of {printable(name, 80)} comes after its samples")
-
-    def _sample(self, line: str) -> None:
-        if self.form == CLASSIC and SAMPLE.fullmatch(line.strip(" \t\n")) is None:
-            raise ValueError("it is no sample")
-        if len(self.names) >= MOST_SAMPLES:
-            raise OverflowError(f"the page has more than the {MOST_SAMPLES} samples that are read")
-        found = NAME.match(line.lstrip(" \t"))
-        self.names.append(found[1] if found else "")
-
-
-def plain(token: str) -> str:
-    """Return a name as it is meant: a quoted one without its quotes."""
-    if not token.startswith('"'):
-        return token
-    return unescaped(token[1:-1])
-
-
-def unescaped(text: str) -> str:
-    r"""Return text of a page with \n, \" and \\ as what they stand for."""
-    return ESCAPE.sub(lambda found: "\n" if found[1] == "n" else found[1], text)
-
-
 @functools.lru_cache(maxsize=32)
 def parse(text: str, form: str) -> Parsed:
     """Return what a page of that form (CLASSIC or OPENMETRICS) holds; it is parsed once, however many read it."""
-    if form == CLASSIC:
-        from prometheus_client.parser import text_fd_to_metric_families as parser  # noqa: PLC0415 (only pages pay)
-    else:
-        from prometheus_client.openmetrics import parser as openmetrics  # noqa: PLC0415
-
-        parser = openmetrics.text_fd_to_metric_families
     if not text.strip():
         return Parsed(flaw="the page is empty")
     if not text.endswith("\n") and form == CLASSIC:
         return Parsed(flaw="the page is cut off: its last line has no end")
-    lines = _Lines(text, form)
+    lines = Lines(text, form)
     try:
-        families = [(family.type, family.samples) for family in parser(iter(lines))]  # type: ignore[arg-type]
-        return _gathered(lines, families)
+        if form == CLASSIC:
+            return _gathered(lines, [("", sample) for sample in lines.samples()])
+        return _gathered(lines, [*_openmetrics(lines), *(("", sample) for sample in lines.odd)])
     except OverflowError as problem:
         return Parsed(refused=str(problem))
     except Exception as problem:  # whatever a page makes a parser stumble over, it is the page that is wrong
-        words = printable(str(problem) or type(problem).__name__, 100)
+        words = printable(str(problem), 100)
+        if not words or OF_PYTHON.search(words):
+            words = "it cannot be understood"
         return Parsed(flaw=f"the page is not {form} text: {words} (noticed in line {lines.number})")
 
 
-def _gathered(lines: _Lines, families: list[tuple[str, list[Any]]]) -> Parsed:
+def _openmetrics(lines: Lines) -> list[tuple[str, Sample]]:
+    from prometheus_client.openmetrics import parser  # noqa: PLC0415 (only such pages pay)
+
+    found = []
+    for family in parser.text_fd_to_metric_families(lines.for_openmetrics()):  # type: ignore[no-untyped-call]
+        for one in family.samples:
+            moment = None if one.timestamp is None else float(one.timestamp)
+            found.append((family.type, Sample(one.name, dict(one.labels), _number(one.value), moment)))
+    return found
+
+
+def _gathered(lines: Lines, given: list[tuple[str, Sample]]) -> Parsed:
     found = Parsed(kinds=dict(lines.kinds), defects=list(lines.defects))
-    given = [(kind, one) for kind, samples in families for one in samples]
-    exact = len(given) == len(lines.names)
     last, begun = "", set[str]()
     series: set[tuple[str, frozenset[tuple[str, str]]]] = set()
-    for place, (kind, one) in enumerate(given):
-        # the parser of Prometheus text renames counters that do not end in _total
-        name = (lines.names[place] if exact and lines.form == CLASSIC else "") or one.name
-        moment = None if one.timestamp is None else float(one.timestamp)
-        sample = Sample(name, dict(one.labels), _number(one.value), moment)
+    for kind, sample in given:
+        name = sample.name
         found.samples.setdefault(name, []).append(sample)
-        if lines.form == OPENMETRICS:
+        if kind:
             found.kinds.setdefault(name, kind)
         else:
             family = _family(lines, name)
             found.kinds.setdefault(name, lines.kinds.get(family, "untyped"))
-            if family != last and family in begun:
+            if family != last and family in begun and lines.form == CLASSIC:
                 found.defects.append(f"the samples of {printable(family, 80)} do not stand together")
             begun.add(family)
             last = family
@@ -223,16 +118,20 @@ def _gathered(lines: _Lines, families: list[tuple[str, list[Any]]]) -> Parsed:
             found.doubled.add(name)
             found.defects.append(f"{sample} stands twice")
         series.add(key)
-    if not exact:
+    if lines.form == OPENMETRICS:
         _dropped(lines, found)
     _judged(found)
     if not found.samples:
         found.flaw = "the page has no samples"
+    elif all(sample.odd for _, sample in given):
+        found.flaw = (
+            f"the page is not {lines.form} text: {given[0][1]} {given[0][1].odd} (noticed in line {lines.number})"
+        )
     found.defects = list(dict.fromkeys(found.defects))[:MOST_DEFECTS]
     return found
 
 
-def _family(lines: _Lines, name: str) -> str:
+def _family(lines: Lines, name: str) -> str:
     """Return the name of the family a sample of Prometheus text belongs to."""
     for kind in ("histogram", "summary"):
         for part in PARTS[kind]:
@@ -241,10 +140,10 @@ def _family(lines: _Lines, name: str) -> str:
     return name
 
 
-def _dropped(lines: _Lines, found: Parsed) -> None:
+def _dropped(lines: Lines, found: Parsed) -> None:
     """Tell the series that the parser of OpenMetrics left out because they stood there already."""
     missing = Counter(lines.names)
-    missing.subtract({name: len(several) for name, several in found.samples.items()})
+    missing.subtract({name: sum(not one.odd for one in several) for name, several in found.samples.items()})
     for name, number in missing.items():
         if number > 0:
             found.doubled.add(name)
@@ -255,6 +154,9 @@ def _judged(found: Parsed) -> None:
     for name, several in found.samples.items():
         kind = found.kinds[name]
         for sample in several:
+            if sample.odd:
+                found.defects.append(f"{sample} {sample.odd}")
+                continue
             of_nothing = kind == "summary" and "quantile" in sample.labels  # no event yet: clients tell it as NaN
             if not finite(sample.value) and not of_nothing:
                 found.defects.append(f"{sample} is {written(sample.value)}")
@@ -319,7 +221,7 @@ class Page:
             raise NoData(f"{name} is missing")
         if name in self.content.doubled:
             raise NoData(f"a series of {name} stands twice")
-        found = [one for one in several if meant(one.labels, labels)]
+        found = [one for one in several if one.vague or meant(one.labels, labels)]
         if not found:
             raise NoData(f"{Sample(name, labels, 0)} is missing; there is {several[0]}")
         for label in optional(labels):
@@ -329,6 +231,8 @@ class Page:
                     f"{one} and {other} differ in nothing but {label}, so that neither is the one that is meant"
                 )
         for sample in found:
+            if sample.odd:
+                raise NoData(f"{sample} {sample.odd}")
             if not finite(sample.value):
                 raise NoData(f"{sample} is {written(sample.value)}, not a finite number")
             if sample.moment is not None and not -SKEW <= self.at - sample.moment <= STALE:
@@ -359,12 +263,17 @@ class Page:
         What the page gives no type is what the check takes it for: exporters may leave the TYPE lines out.
         """
         found = self.series(name, **labels)
-        if (kind := self.kind(name)) not in {"counter", "untyped"}:
+        if (kind := self.kind(name)) not in {"counter", "untyped"} and not self._counts(name, kind):
             raise NoData(f"{name} is a {kind}, not a counter")
         for sample in found:
             if sample.value < 0:
                 raise NoData(f"{sample} is {written(sample.value)}, which no counter can be")
         return found
+
+    def _counts(self, name: str, kind: str) -> bool:
+        """Whether a sample is one of those of a histogram or a summary that only ever grow."""
+        family, _, part = name.rpartition("_")
+        return part in GROWING and kind in {"histogram", "summary"} and self.content.kinds.get(family) == kind
 
     def started(self, series: Sample) -> float | None:
         """Return when the process that a series is about began, in seconds since 1970; None where it is silent."""
