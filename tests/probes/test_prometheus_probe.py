@@ -278,12 +278,26 @@ def vector(*series: object) -> dict[str, object]:
 
 ONE = {"metric": {"__name__": "up", "job": "page"}, "value": [1_700_000_000.5, "1"]}
 
+HINT = 'PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "up" (1:6)'
 UNBELIEVED = {
     "a refusal": (answered({"status": "error", "errorType": "timeout", "error": "too slow"}, 503), "timeout: too slow"),
     "an error in a 200": (answered({"status": "error", "errorType": "internal", "error": "x"}), "200 and internal: x"),
     "a warning": (
         answered({**vector(ONE), "warnings": ["remote store b: no answer"]}),
         "may be partial: remote store b: no answer",
+    ),
+    "a warning after a hint": (
+        answered({**vector(ONE), "warnings": [HINT, "remote store b: no answer"]}),
+        "may be partial: remote store b: no answer",
+    ),
+    "a warning on the query": (
+        answered({**vector(ONE), "warnings": ["PromQL warning: quantile value should be between 0 and 1"]}),
+        "may be partial: PromQL warning: quantile",
+    ),
+    "a warning that is no text": (answered({**vector(ONE), "warnings": [{"PromQL info": 1}]}), "may be partial"),
+    "a name twice": (
+        told(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + b'{"status":"success","status":"success"}'),
+        "the answer is not JSON: it gives status twice",
     ),
     "a warning in another form": (answered({**vector(ONE), "warnings": "partial"}), "may be partial: partial"),
     "half an answer": (answered({**vector(ONE), "isPartial": True}), "says that the answer is partial"),
@@ -315,6 +329,24 @@ UNBELIEVED = {
 }
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"warnings": [HINT]},
+        {"warnings": [HINT, "PromQL info: ignored histogram in a range (1:1)"]},
+        {"warnings": HINT},
+        {"warnings": []},
+        {"warnings": None},
+        {"infos": [HINT]},
+    ],
+)
+def test_a_hint_on_the_query_says_nothing_against_its_answer(
+    hostile: Callable[..., Hostile], more: dict[str, Any]
+) -> None:
+    """Versions 2.48 to 2.53 have them among the warnings, later ones apart."""
+    assert read(hostile(answered({**vector(ONE), **more})).url, UP.number) == 1
+
+
 @pytest.mark.parametrize("what", UNBELIEVED)
 def test_an_answer_that_is_not_whole_is_no_data(hostile: Callable[..., Hostile], what: str) -> None:
     behave, reason = UNBELIEVED[what]
@@ -324,7 +356,7 @@ def test_an_answer_that_is_not_whole_is_no_data(hostile: Callable[..., Hostile],
 
 
 NO_PROMETHEUS = {
-    what for what in UNBELIEVED if what.startswith(("a page", "the way", "something", "a list", "no JSON"))
+    what for what in UNBELIEVED if what.startswith(("a page", "the way", "something", "a list", "no JSON", "a name"))
 }
 NO_PROMETHEUS |= {"too much", "silence"}
 

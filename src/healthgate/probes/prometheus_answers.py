@@ -26,6 +26,10 @@ LONGEST_CONFIG = 300_000
 """Characters of a configuration that are read as YAML."""
 
 
+INFO = "PromQL info:"
+"""What a hint on a query begins with, which says nothing against its result."""
+
+
 AHEAD = 5.0
 """Seconds by which a server's clock may be ahead of ours before its times are not believed."""
 
@@ -58,12 +62,17 @@ def data_of(observation: Observation, explained_by: str | None = None) -> Facts:
         raise NoData(str(nothing), explained_by) from None
     if not isinstance(content, dict) or content.get("status") != "success":
         raise NoData("the answer is JSON, but none of a Prometheus: its status is not success", explained_by)
-    if warnings := content.get("warnings"):
-        first = warnings[0] if isinstance(warnings, list) else warnings
-        raise NoData(f"Prometheus warns that the answer may be partial: {printable(first, 200)}")
+    if warnings := _warnings(content.get("warnings")):
+        raise NoData(f"Prometheus warns that the answer may be partial: {printable(warnings[0], 200)}")
     if content.get("isPartial"):
         raise NoData("Prometheus says that the answer is partial")
     return facts.at("data")
+
+
+def _warnings(told: Any) -> list[Any]:
+    """Return the warnings that say something may be missing; versions before 3 give hints on the query among them."""
+    several = told if isinstance(told, list) else [told] if told else []
+    return [one for one in several if not (isinstance(one, str) and one.startswith(INFO))]
 
 
 @dataclass(frozen=True)
@@ -358,4 +367,5 @@ def from_yaml(text: str) -> Any:
     try:
         return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        raise NoData(f"the configuration is not YAML: {printable(problem, 200)}") from None
+        words = getattr(problem, "problem", None) or "it cannot be understood"
+        raise NoData(f"the configuration is not YAML: {printable(words, 200)}") from None
