@@ -19,9 +19,13 @@ class Price:
     key: str
     fields: Mapping[str, str]
     read_at: float
+    lost: str = ""
+    """What its node said instead of its fields, where no other node has them either."""
 
     def number(self, name: str) -> float:
         """Return a field as a finite number; NoData if it is none."""
+        if self.lost:
+            raise NoData(f"{self.key} is on another node than the profile names ({self.lost})")
         text = self.fields.get(name)
         try:
             value = float(text if isinstance(text, str) else "")
@@ -43,14 +47,25 @@ class Price:
 
 
 def prices(answers: Mapping[str, NodeAnswer]) -> dict[str, Price]:
-    """Return every stored price by symbol; NoData if some node's keys could not be read."""
-    return {
+    """Return every stored price by symbol; NoData if some node's keys could not be read.
+
+    One that its node says is elsewhere, and is on no other, has no number.
+    """
+    found = {
         key.removeprefix(KEY): Price(key, fields, answer.at)
         for answer in answers.values()
         for key, fields in answer.hashes().items()
     }
+    lost = {
+        key.removeprefix(KEY): Price(key, {}, answer.at, f"{answer.node}: {words}")
+        for answer in answers.values()
+        for key, words in answer.elsewhere().items()
+    }
+    return lost | found
 
 
 def symbols_with_key(answers: Mapping[str, NodeAnswer]) -> list[str]:
     """Return the symbol of every key under the pattern, price or not; NoData if some node's could not be read."""
-    return [key.removeprefix(KEY) for answer in answers.values() for key in answer.key_names()]
+    found = [key.removeprefix(KEY) for answer in answers.values() for key in answer.key_names()]
+    elsewhere = {key.removeprefix(KEY) for answer in answers.values() for key in answer.elsewhere()}
+    return [*found, *sorted(elsewhere - set(found))]

@@ -423,3 +423,97 @@ def test_threads_that_need_the_library_at_once_do_not_wait_for_each_other(server
             "['answered', 'answered', 'answered', 'refused', 'refused', 'refused']",
             "",
         )
+
+
+def node_with(replies: dict[bytes, bytes]) -> Callable[[Peer], None]:
+    """Behave as a node whose SCAN finds the keys, and whose HGETALL of each is answered so."""
+    listed = b"*%d\r\n" % len(replies) + b"".join(b"$%d\r\n%s\r\n" % (len(key), key) for key in replies)
+
+    def behave(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"*2\r\n$1\r\n0\r\n" + listed)
+        asked = b""
+        while asked.count(b"HGETALL") < len(replies):
+            asked += peer.sock.recv(65_536)
+        words = [part for part in asked.split(b"\r\n") if part in replies]
+        peer.send(b"".join(replies[key] for key in words))
+        peer.hang()
+
+    return behave
+
+
+HASH = b"*2\r\n$3\r\nbid\r\n$1\r\n1\r\n"
+ELSEWHERE = {
+    "MOVED": b"-MOVED 866 10.0.0.1:6379\r\n",
+    "MOVED to a name": b"-MOVED 866 node-3.example.com:6379\r\n",
+    "ASK": b"-ASK 866 10.0.0.1:6379\r\n",
+    "TRYAGAIN": b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n",
+}
+
+
+@pytest.mark.parametrize("how", ELSEWHERE)
+def test_a_key_that_is_elsewhere_costs_that_key_and_keeps_its_code(hostile: Callable[..., Hostile], how: str) -> None:
+    replies = {b"price:a": HASH, b"price:b": ELSEWHERE[how], b"price:c": HASH}
+    answer = NodeAnswer("n", ask(hostile(node_with(replies)).address, commands=(), hashes="price:*"))
+
+    assert answer.hashes() == {"price:a": {"bid": "1"}, "price:c": {"bid": "1"}}
+    assert answer.elsewhere() == {"price:b": ELSEWHERE[how][1:-2].decode()}
+    assert answer.key_names() == ["price:a", "price:c"]
+
+
+@pytest.mark.parametrize("how", ["MOVED", "ASK"])
+def test_a_node_that_gives_none_of_its_keys_is_named_as_a_replica(hostile: Callable[..., Hostile], how: str) -> None:
+    replies = {b"price:a": ELSEWHERE[how], b"price:b": ELSEWHERE[how]}
+    answer = NodeAnswer("n", ask(hostile(node_with(replies)).address, commands=(), hashes="price:*"))
+
+    with pytest.raises(NoData) as nothing:
+        answer.hashes()
+    said = ELSEWHERE[how][1:-2].decode()
+    assert str(nothing.value) == f"n: it sends whoever asks for its keys to another node ({said}), as a replica does"
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (b"-MOVED 866 10.0.0.1:6379\r\n", "MOVED 866 10.0.0.1:6379"),
+        (b"-CLUSTERDOWN Hash slot not served\r\n", "CLUSTERDOWN Hash slot not served"),
+        (b"-MASTERDOWN Link with MASTER is down\r\n", "MASTERDOWN Link with MASTER is down"),
+        (b"-READONLY You can't write\r\n", "READONLY You can't write"),
+    ],
+)
+def test_an_error_keeps_the_code_that_says_what_is_wrong(
+    hostile: Callable[..., Hostile], reply: bytes, words: str
+) -> None:
+    answer = NodeAnswer("n", ask(hostile(told(reply)).address))
+
+    with pytest.raises(NoData) as nothing:
+        answer.reply("PING")
+    assert str(nothing.value) == f"n answered PING with the error {words}"
+
+
+ODD_KEYS = (b"price:caf\xe9", b"price:\xff\x00", "price:€".encode(), b"price:a b", b"price:\xfe")
+
+
+def test_keys_that_are_not_utf_8_are_asked_for_as_they_are(hostile: Callable[..., Hostile]) -> None:
+    """Each of them, though they may look alike to people."""
+    answer = NodeAnswer(
+        "n", ask(hostile(node_with(dict.fromkeys(ODD_KEYS, HASH))).address, commands=(), hashes="price:*")
+    )
+
+    names = [r"price:caf\xe9", "price:\\xff\0", "price:€", "price:a b", r"price:\xfe"]
+    assert answer.hashes() == {key: {"bid": "1"} for key in names}
+
+
+@needs_server
+def test_a_real_server_finds_its_keys_that_are_not_utf_8(server: str) -> None:
+    host, _, port = server.rpartition(":")
+    with socket.create_connection((host, int(port)), 10) as sock:
+        for key in ODD_KEYS:
+            odd = key.replace(b"price:", b"odd:")
+            sock.sendall(b"*4\r\n$4\r\nHSET\r\n$%d\r\n%s\r\n$3\r\nbid\r\n$1\r\n1\r\n" % (len(odd), odd))
+            assert sock.recv(100).startswith(b":")
+
+    found = NodeAnswer("n", ask(server, commands=(), hashes="odd:*")).hashes()
+
+    assert len(found) == len(ODD_KEYS)
+    assert all(fields == {"bid": "1"} for fields in found.values())

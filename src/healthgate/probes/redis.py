@@ -24,6 +24,15 @@ MOST_SCANS = 200
 """SCAN calls to one node, so that a node with millions of other keys is not walked through."""
 
 
+ELSEWHERE = ("MOVED", "ASK", "TRYAGAIN")
+"""Codes of errors that say a key is on another node, or on its way there."""
+
+CODES = {"MovedError": "MOVED", "AskError": "ASK", "TryAgainError": "TRYAGAIN", "ClusterDownError": "CLUSTERDOWN"}
+"""Codes by the errors of the library, for versions of it that do not keep them."""
+
+TELLING = frozenset({*CODES.values(), "CROSSSLOT", "MASTERDOWN", "READONLY"})
+"""Codes without which the words of an error do not say what is wrong."""
+
 _IMPORTING = threading.Lock()
 
 
@@ -139,6 +148,14 @@ class NodeAnswer:
         found: dict[str, dict[str, str]] = self.facts["hashes"]
         return found
 
+    def elsewhere(self) -> dict[str, str]:
+        """Return the keys this node names and does not give, with what it said instead, as in MOVED and an address.
+
+        They are on another node, or on the way there; none of them is in `hashes`.
+        """
+        found: dict[str, str] = self.facts.get("elsewhere", {})
+        return found
+
     def key_names(self) -> list[str]:
         """Return every key under the pattern, hash or not; NoData if they could not all be read."""
         others: list[str] = self.facts.get("others", [])
@@ -207,28 +224,37 @@ class RedisRequest:
         return facts
 
     def _read_hashes(self, client: Any, pattern: str, redactor: Redactor) -> dict[str, Any]:
-        cursor, keys = "0", dict[str, None]()
+        cursor, keys = "0", dict[bytes, None]()
         for _ in range(MOST_SCANS):
             (reply,) = _pipeline(client, [("SCAN", cursor, "MATCH", pattern, "COUNT", "1000")])
             if isinstance(reply, Exception):
                 return {"flaw": f"SCAN answered with the error {_words(reply, redactor)}"}
             cursor = reply[0].decode()
-            keys |= dict.fromkeys(key.decode(errors="replace") for key in reply[1])
+            keys |= dict.fromkeys(reply[1])
             if cursor == "0" or len(keys) > MOST_KEYS:
                 break
         if cursor != "0":
             return {"flaw": f"there are too many keys to read all under {pattern}"}
-        hashes, others = {}, []
-        for key, reply in zip(keys, _pipeline(client, [("HGETALL", key) for key in keys]), strict=True):
-            if isinstance(reply, Exception) and str(reply).startswith("WRONGTYPE"):
+        hashes: dict[str, dict[str, str]] = {}
+        others: list[str] = []
+        elsewhere: dict[str, str] = {}
+        for raw, reply in zip(keys, _pipeline(client, [("HGETALL", key) for key in keys]), strict=True):
+            key = raw.decode(errors="backslashreplace")
+            words = _words(reply, redactor) if isinstance(reply, Exception) else ""
+            if words.startswith("WRONGTYPE"):
                 others.append(key)
-                continue
-            if isinstance(reply, Exception):
+            elif words.startswith(ELSEWHERE):
+                elsewhere[key] = words
+            elif isinstance(reply, Exception):
                 named = printable(redactor.text(key))
-                return {"flaw": f"HGETALL {named} answered with the error {_words(reply, redactor)}"}
-            fields = [part.decode(errors="replace") for part in reply]
-            hashes[key] = dict(zip(fields[::2], fields[1::2], strict=True))
-        return {"hashes": hashes, "others": others}
+                return {"flaw": f"HGETALL {named} answered with the error {words}"}
+            else:
+                fields = [part.decode(errors="backslashreplace") for part in reply]
+                hashes[key] = dict(zip(fields[::2], fields[1::2], strict=True))
+        if keys and len(elsewhere) == len(keys):
+            where = next(iter(elsewhere.values()))
+            return {"flaw": f"it sends whoever asks for its keys to another node ({where}), as a replica does"}
+        return {"hashes": hashes, "others": others, "elsewhere": elsewhere}
 
     def _explain(self, problem: BaseException, received: int, redactor: Redactor) -> tuple[str, str]:
         from healthgate.wire import bounded  # noqa: PLC0415 (only a run that needs it pays for it)
@@ -289,13 +315,13 @@ def _client(sock: Any, password: Secret | None, database: int) -> Any:
     return client
 
 
-def _pipeline(client: Any, commands: Iterable[str | tuple[str, ...]]) -> list[Any]:
+def _pipeline(client: Any, commands: Iterable[str | tuple[str | bytes, ...]]) -> list[Any]:
     refusal = _library().exceptions.ResponseError
     split = [tuple(c.split()) if isinstance(c, str) else c for c in commands]
     if not split:
         return []
     for command in split:
-        allowed(" ".join(command[:2]))
+        allowed(" ".join(word if isinstance(word, str) else "" for word in command[:2]))
     client.send_packed_command(client.pack_commands(split))
     replies = []
     for _ in split:
@@ -315,4 +341,9 @@ def _reply(reply: Any, redactor: Redactor) -> Any:
 
 
 def _words(problem: BaseException, redactor: Redactor) -> str:
-    return printable(redactor.text(str(problem)), 80)
+    """Return an error as the server wrote it: the library cuts off the codes that it knows."""
+    text = str(problem)
+    code = str(getattr(problem, "status_code", None) or CODES.get(type(problem).__name__, ""))
+    if code in TELLING and not text.startswith(code):
+        text = f"{code} {text}"
+    return printable(redactor.text(text), 80)
