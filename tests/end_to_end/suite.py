@@ -36,10 +36,14 @@ class Outcome:
     @property
     def not_ok(self) -> dict[str, str]:
         """State by check id, of those that are neither ok nor blocked, nor what a first run cannot know yet."""
-        checks = self.results.get("checks", [])
-        early = {one["id"] for one in checks if (one["state"], one["value"]) == ("pending", None)}
         well = {"ok", "blocked"}
-        return {check: state for check, state in self.states.items() if state not in well and check not in early}
+        return {check: state for check, state in self.states.items() if state not in well and check not in self.early}
+
+    @property
+    def early(self) -> set[str]:
+        """The checks that cannot be known yet, such as a share of what a first run has seen too little of."""
+        checks = self.results.get("checks", [])
+        return {one["id"] for one in checks if (one["state"], one["value"]) == ("pending", None)}
 
     @property
     def blocked_by(self) -> dict[str, set[str]]:
