@@ -35,6 +35,9 @@ WARNING, CRITICAL = State.WARNING, State.CRITICAL
 IMPATIENT = 0.2
 """Seconds a run may observe for here; what these worlds count is not judged by how fast it grows."""
 
+READ_TOGETHER = dict.fromkeys(("gateway", "market"), frozenset({"gateway", "market"}))
+"""Systems whose checks read each other's answers."""
+
 QUIET = {State.OK, State.MISSED, State.PENDING}
 
 
@@ -73,12 +76,17 @@ class Place:
         if self.usual is None:
             self.usual = tuple(ill(self.verdicts()))
 
-    def verdicts(self) -> dict[str, Verdict]:
-        """Read the worlds once and judge every check that this place has."""
+    def verdicts(self, system: str = "") -> dict[str, Verdict]:
+        """Read the worlds once and judge what this place has: of one system and those read with it, or of all."""
         profile = reader.read(self.path, CATALOGUE, self.path.name)
         run = Run(ROOT, None, CATALOGUE, {profile.name: profile}, Floor.OBJECTIVE, IMPATIENT, "{name}")
         run.resolve()
-        checks = [check for check in CATALOGUE.checks.values() if left_out(check, profile.systems) is None]
+        wanted = READ_TOGETHER.get(system, {system}) if system else {*SYSTEMS}
+        checks = [
+            check
+            for check in CATALOGUE.checks.values()
+            if check.system in wanted and left_out(check, profile.systems) is None
+        ]
         run.observe({profile.name: checks}, lambda _ended, _total: None)
         judge = run.judge(profile.name)
         return {check.id: judge.verdict(check.id) for check in checks}

@@ -189,7 +189,7 @@ def test_a_printed_line_that_is_crossed_turns_its_own_row(
 ) -> None:
     place.fitted(capsys)
     with place.worlds[system].changed(route, lambda body: [placed(body, *change) for change in changes.items()]):
-        found = ill(place.verdicts())
+        found = ill(place.verdicts(system))
 
     assert found.pop(check_id, "nothing").startswith(f"{state}: "), found
     known = (*SUMMED_UP[system], *(place.usual or ()))
@@ -218,7 +218,7 @@ def test_a_printed_member_that_is_gone_is_never_passed_over(
     """What reads it is unknown or red, and says which member it is."""
     place.fitted(capsys)
     with place.worlds[system].changed(route, lambda body: placed(body, path, None)):
-        found = ill(place.verdicts())
+        found = ill(place.verdicts(system))
 
     last = path.rpartition(".")[2]
     assert any(last in reason for name, reason in found.items() if name not in (place.usual or ())), found
