@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.field.stacks.stack import Server, Watch
+from tests.field.stacks.stack import Server, Watch, asked, until
 from tests.tools import program
 
 CONFIGURATION = """\
@@ -51,11 +51,20 @@ def test_a_killed_lighttpd_is_one_incident(lighttpd: Server, watch: Watch) -> No
     assert watch.look().all_is_well
 
 
-def test_a_release_that_was_moved_away_is_reported_while_lighttpd_is_well(folder: Path, watch: Watch) -> None:
+def serves(lighttpd: Server, code: int) -> None:
+    """Wait until the release is answered so: which files there are is kept for a second or two."""
+    until(lambda: asked(f"{lighttpd.url}/release.tar.gz", method="HEAD")[0] == code, lighttpd.said)
+
+
+def test_a_release_that_was_moved_away_is_reported_while_lighttpd_is_well(
+    folder: Path, lighttpd: Server, watch: Watch
+) -> None:
     release = folder / "downloads/release.tar.gz"
     release.rename(folder / "moved")
+    serves(lighttpd, 404)
     look = watch.look()
     (folder / "moved").rename(release)
+    serves(lighttpd, 200)
     assert look.code == 1, look
     assert look.ill == {"lighttpd.release": "critical: 404; it should stay 200, critical other than 200"}
     assert watch.look().all_is_well
