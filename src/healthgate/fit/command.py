@@ -136,7 +136,8 @@ def _undecided(fitting: Fitting) -> bool:
 
 
 def _say(route: Route) -> None:
-    print(f"  {route.asked}: " + (route.unanswered or f"{route.fits} as documented"))
+    there = f"{route.fits} as documented" if route.has_figures else "answered"
+    print(f"  {route.asked}: {route.unanswered or there}")
     for documented, place in route.moved.items():
         print(f"    elsewhere  {documented} stands at {place}")
     rows = (

@@ -42,6 +42,11 @@ class Route:
         return isinstance(self.probe, Exposition)
 
     @property
+    def has_figures(self) -> bool:
+        """Whether the documents say anything of what it answers."""
+        return bool(self.probe.shape or self.probe.families)
+
+    @property
     def undecided(self) -> bool:
         """Whether something is left that only people can decide."""
         return bool(self.unanswered or self.missing or self.odd or self.needless)
@@ -65,7 +70,8 @@ def _observations(probe: Probe, settings: System, seen: Mapping[str, Observation
 
 def _route(probe: Exchange, settings: System, observation: Observation) -> Route:
     here = settings.here
-    found = Route(probe, f"{probe.method} {here.path(probe.route)}")
+    which = "" if probe.url == "url" else f" of {probe.url.removesuffix('_url')}"
+    found = Route(probe, f"{probe.method} {here.path(probe.route)}{which}")
     answer = Answer(observation, here=here, route=probe.route)
     if answer.status != "answered" or answer.code != 200:
         found.unanswered = answer.error or f"it answered {answer.spoken_code}"
