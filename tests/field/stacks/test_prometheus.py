@@ -132,6 +132,8 @@ def test_a_target_that_is_down_is_reported_by_what_the_scrape_said(
 @pytest.mark.whole
 def test_a_rule_that_cannot_be_evaluated_is_reported_by_name(folder: Path, prometheus: Server, watch: Watch) -> None:
     ruled(folder, prometheus, RULES + AMBIGUOUS, loaded="shop:orders:each")
+    # before the shop is scraped there is nothing that could be ambiguous
+    until(lambda: '"health":"err"' in asked(f"{prometheus.url}/api/v1/rules")[1], prometheus.said)
     look = looked(prometheus, watch)
     ruled(folder, prometheus, RULES, loaded="NoOrders")
     assert look.code == 10, look
