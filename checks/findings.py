@@ -19,6 +19,8 @@ class Findings:
         self.offenders: list[str] = []
         self.doubts: list[str] = []
         self.early: list[NotYet] = []
+        self.left_out: LeftOut | None = None
+        self.examined = False
 
     def expect(self, holds: bool, otherwise: str) -> None:
         """Note an offender unless the expectation `holds`."""
@@ -30,8 +32,9 @@ class Findings:
         """Turn missing data within the block into a doubt; what need not be here, or is not known yet, is none."""
         try:
             yield
-        except LeftOut:
-            return
+            self.examined = True
+        except LeftOut as absent:
+            self.left_out = absent
         except NotYet as nothing:
             self.early.append(nothing)
         except NoData as nothing:
@@ -40,12 +43,15 @@ class Findings:
     def measured(self, detail: str = "") -> Measured:
         """Return how many offenders there are and which, with `detail` where there is none; NoData in doubt.
 
-        Where nothing else is in doubt, what is not known yet is raised as that.
+        Where nothing else is in doubt, what is not known yet is raised as that, and that all of it is absent where
+        nothing is here to be examined.
         """
         if self.doubts and not self.offenders:
             raise NoData(listed(self.doubts))
         if self.early and not self.offenders:
             raise max(self.early, key=lambda one: one.lacking)
+        if self.left_out is not None and not self.examined and not self.offenders:
+            raise self.left_out
         return Measured(len(self.offenders), listed(self.offenders) or detail)
 
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from checks.findings import Findings
 from healthgate.claim.facts import LeftOut, NoData
 from healthgate.claim.here import Absence, Here, Place
 from healthgate.claim.observation import Observation
 from healthgate.probes.http_answer import Answer
+from healthgate.shapes import chosen, deviations, number, text
 
 ROUTE = "/state"
 
@@ -35,6 +37,9 @@ def here(members: dict[str, Place], **more: Any) -> Here:
         ({"redis": Place('parts["redis.cluster"].up')}, {"parts": {"redis.cluster": {"up": True}}},
          {"parts": {"redis.cluster": {"up": True}}, "redis": True}),
         ({"used": Place("gone")}, {"max": 1}, {"max": 1}),
+        ({"used": Place("ratio", 100)}, {"used": 3, "max": 1}, {"max": 1}),
+        ({"nodes.*.age": Place("nodes.*.s")}, {"nodes": [{"age": 1}, {"s": 2}]}, {"nodes": [{}, {"s": 2, "age": 2}]}),
+        ({"used": Place("used", 100)}, {"used": 0.5}, {"used": 50.0}),
         ({"used": Place("a.b")}, [1, 2], [1, 2]),
         ({"used": Place("a")}, None, None),
     ],
@@ -68,6 +73,32 @@ def test_what_is_called_absent_and_is_there_is_read_all_the_same() -> None:
     observation = Observation("x", "answered", 1.0, 1.0, facts={"code": 200, "json": {"flow": 3}})
 
     assert Answer(observation, here=Here(absent=[absence]), route=ROUTE).body().number("flow") == 3
+
+
+def test_a_body_of_which_all_is_absent_is_left_out_and_not_well() -> None:
+    absence = Absence("it is old", "x.yaml:3:5", members={ROUTE: ("flow", "mode")})
+    shape = {"flow": chosen(number()), "mode": chosen(text())}
+
+    def body(content: Any) -> Any:
+        observation = Observation("x", "answered", 1.0, 1.0, facts={"code": 200, "json": content})
+        return Answer(observation, here=Here(absent=[absence]), route=ROUTE).body()
+
+    with pytest.raises(LeftOut):
+        deviations(body({}), shape)
+    assert deviations(body({"flow": 3}), shape) == []
+    assert deviations(body({"flow": "x"}), shape) == ['flow is "x", not a number']
+
+
+def test_findings_of_which_all_is_absent_are_none() -> None:
+    findings = Findings()
+    with findings.examining():
+        raise LeftOut("flow is absent here")
+    with pytest.raises(LeftOut):
+        findings.measured()
+
+    with findings.examining():
+        findings.expect(True, "never")
+    assert findings.measured().value == 0
 
 
 @pytest.mark.parametrize(

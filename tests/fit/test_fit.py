@@ -183,6 +183,41 @@ def test_what_is_of_another_type_is_said_and_nothing_is_proposed(kettle: Kettle)
     assert BLOCK.search(printed) is None
 
 
+def test_a_check_that_is_not_expected_now_or_broken_stops_nothing(kettle: Kettle) -> None:
+    """What it says stands in a run."""
+    more = (
+        CHECKS
+        + '''
+
+from healthgate import NotExpected
+
+
+@measure(STATE)
+def at_night(answer):
+    """Nothing."""
+    raise NotExpected("it is night")
+
+
+@measure(STATE)
+def broken(answer):
+    """Wrong."""
+    return 1 / 0
+
+
+@check("kettle.night", at_night, name="night", stays=equals(1), **TOLD)
+@check("kettle.broken", broken, name="broken", stays=equals(1), **TOLD)
+def test_more(verdict):
+    """More."""
+    assert verdict.healthy, verdict
+'''
+    )
+    (kettle.root / "checks/kettle/test_kettle.py").write_text(more)
+
+    code, printed = kettle.fit()
+
+    assert (code, "Nothing is left to decide." in printed) == (command.FITS, True), printed
+
+
 def test_what_is_called_absent_and_came_is_to_be_taken_out(kettle: Kettle) -> None:
     kettle.profile["kettle"]["absent"] = [{"because": "it is old", "members": {"/state": ["mode"]}}]
 

@@ -82,6 +82,8 @@ class Here:
         if not moved:
             return content
         found = deepcopy(content)
+        for documented in moved:
+            _drop(found, pattern(documented))  # what has this name here is something else
         for documented in sorted(moved, key=lambda path: len(pattern(path))):
             place = moved[documented]
             for passed, value in list(matches(content, pattern(place.path))):
@@ -144,6 +146,13 @@ def matches(node: Any, steps: Sequence[Step], passed: tuple[str | int, ...] = ()
     elif isinstance(node, list | dict):
         for key, below in enumerate(node) if isinstance(node, list) else node.items():
             yield from matches(below, steps[1:], (*passed, key))
+
+
+def _drop(node: Any, steps: Sequence[Step]) -> None:
+    *outer, last = steps
+    for _, holder in list(matches(node, outer)):
+        if isinstance(holder, dict) and isinstance(last, str):
+            holder.pop(last, None)
 
 
 def _put(node: Any, steps: Sequence[Step], passed: Sequence[str | int], value: Any) -> None:

@@ -184,17 +184,28 @@ def under(path: str, shape: Shape) -> Shape:
 
 
 def deviations(body: Facts, shape: Shape) -> list[str]:
-    """Return every way in which `body` is not of this shape, in words; what is absent by the profile's word is none."""
+    """Return every way in which `body` is not of this shape, in words; what is absent by the profile's word is none.
+
+    LeftOut where all of it is absent: then nothing was looked at.
+    """
     found: dict[str, None] = {}
+    absent: list[LeftOut] = []
+    seen = False
+
+    def missing(nothing: NoData) -> None:
+        if isinstance(nothing, LeftOut):
+            absent.append(nothing)
+        else:
+            found[str(nothing)] = None
+
     for path, expected in shape.items():
-        for node in body.matches(path, _unless_left_out(found)):
+        for node in body.matches(path, missing):
+            seen = True
             if wrong := expected(node):
                 found[f"{node.path or 'the body'} is {shown(node.raw)}, not {wrong}"] = None
+    if absent and not seen and not found:
+        raise absent[0]
     return list(found)
-
-
-def _unless_left_out(found: dict[str, None]) -> Callable[[NoData], object]:
-    return lambda nothing: None if isinstance(nothing, LeftOut) else found.setdefault(str(nothing))
 
 
 def _within(value: float, low: float | None, high: float | None, above: float | None) -> bool:
