@@ -1,6 +1,7 @@
 """A service's metrics page gone wrong on its way to callers from outside; its Prometheus sees the true one."""
 
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -196,29 +197,27 @@ async def value_set(target: "Target", *, family: str, value: float, json_follows
         yield
 
 
-LOWERED: Final = (0, 1, 0, 1, 0, 1, 1)
+FALLS_FOR_S: Final = 20
 DECREASE = Fault(
     "F.prom.decrease",
     "response",
-    "Let a counter step back although its process goes on: four of every seven pages tell it lower than it is, so that"
-    " of two looks now and then the second tells less.",
-    (SERVICE, FAMILY, number("by", "how far it steps back", at_least=1, at_most=1e6, default=15), FOLLOWS),
+    "Let a counter fall all the time although its process goes on: after twenty seconds it is where it should be, and"
+    " falls again. Of two looks the second tells less, but for one pair in so many.",
+    (SERVICE, FAMILY, number("by", "how far it falls in a second", at_least=1, at_most=1e6, default=40), FOLLOWS),
 )
 
 
 @DECREASE.on("service")
 @asynccontextmanager
 async def counter_falling(target: "Target", *, family: str, by: float, json_follows: bool) -> AsyncIterator[None]:
-    """Take away from some pages and not from others, whatever the number of pages a caller asks for in a row."""
+    """Take away more and more."""
     views = VIEWS[target.host.name]
-    pages = 0
+    began = time.monotonic()
 
     def lowered(value: float) -> float:
-        return max(0.0, value - by * LOWERED[pages % len(LOWERED)])
+        return max(0.0, value - round(by * ((time.monotonic() - began) % FALLS_FOR_S)))
 
     def on_page(page: str) -> str:
-        nonlocal pages
-        pages += 1
         return with_value(page, family, lowered)
 
     async with AsyncExitStack() as stack:
