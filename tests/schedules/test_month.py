@@ -18,13 +18,14 @@ def test_the_page_says_what_is_computed_of_the_schedules() -> None:
     assert block(SIGHT, PAGE.read_text("utf-8")) == sight()
 
 
-@pytest.mark.parametrize("schedule", [HOSTED, OWN], ids=lambda one: one.name)
+@pytest.mark.parametrize("schedule", [HOSTED, pytest.param(OWN, marks=pytest.mark.whole)], ids=lambda one: one.name)
 def test_three_days_bring_no_false_alarm_and_nothing_late(schedule: Schedule, tmp_path: Path) -> None:
     found = month(schedule, tmp_path, days=3)
     assert found.troubles == []
     assert all(found.kinds[kind].runs > 10 for kind in KINDS), found.kinds
 
 
+@pytest.mark.whole
 def test_without_looks_that_are_long_enough_a_simulation_sees_how_little_is_crossed(tmp_path: Path) -> None:
     """What was shipped crosses next to nothing, and the simulation says so: it can fail."""
     found: Month = month(replace(OWN, sample=2.0), tmp_path, days=3)
@@ -32,6 +33,7 @@ def test_without_looks_that_are_long_enough_a_simulation_sees_how_little_is_cros
     assert (dead.crossed, dead.never) == (0, 8), "the service at five routes, its canary, its cleanup at two lines"
 
 
+@pytest.mark.whole
 def test_a_false_alarm_and_a_late_one_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     swapped = {"wsmanager.service.down": "leaking", "wsmanager.connections.leak": "down"}
     monkeypatch.setattr("tests.schedules.month.ILLS", ILLS | swapped)
