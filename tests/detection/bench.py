@@ -5,8 +5,7 @@ import re
 import tempfile
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,19 +13,24 @@ from functools import partial
 from http.client import HTTPException
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from healthgate.claim import catalogue
 from healthgate.claim.catalogue import Catalogue
+from healthgate.claim.check import Check
+from healthgate.claim.source import LookBack
 from healthgate.claim.state import State
 from healthgate.claim.tally import Tally
 from healthgate.environment import reader
 from healthgate.environment.profile import Profile
 from healthgate.judge import past
+from healthgate.judge.judge import Judge
 from healthgate.judge.past import Past
 from healthgate.judge.verdict import Verdict
+from healthgate.observe.observer import Observer
 from healthgate.observe.plan import left_out
 from healthgate.observe.snapshot import Snapshot
+from healthgate.run.again import looks_back
 from healthgate.run.run import Run
 from tests.attempts import ATTEMPTS
 from tests.detection.cell import Given, Injection, Token
@@ -44,6 +48,8 @@ MOST_TALLIES = 1000
 
 APART_S = 0.7
 """Seconds between the two looks of a rate."""
+SOON_S = 3.0
+"""Seconds for which a look waits until counters were seen for long enough: windows of two minutes are 2 s here."""
 SAMPLE_S = 25.0
 """Seconds for which a run may watch a line that has been crossed: a quarter of an hour of production is 15 s here, and
 looks may be late on a machine that is busy."""
@@ -65,7 +71,8 @@ Known = Mapping[tuple[str, str], Past]
 class Look:
     """What one run of all checks saw: state, reason and value of every check, and what they were judged from.
 
-    `known` is what it leaves to the next look: the readings of lines that have to be crossed for some time.
+    `known` is what it leaves to the next look: the readings of lines that have to be crossed for some time. `unknown`
+    are checks of counters that were not seen for long enough, which are neither well nor ill.
     """
 
     states: dict[str, State]
@@ -73,11 +80,36 @@ class Look:
     values: dict[str, object]
     snapshot: Snapshot = field(repr=False)
     known: Known = field(repr=False, default_factory=dict)
+    unknown: frozenset[str] = frozenset()
 
     @property
     def not_ok(self) -> dict[str, State]:
-        """State by check, of those that are not ok."""
-        return {check: state for check, state in self.states.items() if state is not State.OK}
+        """State by check, of those that are not ok and of which something is known."""
+        return {name: one for name, one in self.states.items() if one is not State.OK and name not in self.unknown}
+
+    def shows(self, expected: Mapping[str, State]) -> bool:
+        """Whether these checks are in these states, and all others ok of which something is known."""
+        awaited = {name: self.states[name] for name in self.unknown & set(expected)}
+        return self.not_ok | awaited == expected
+
+
+class Glance(Run):
+    """A run that waits for lines that are crossed, and not for what is known only once counters were seen for long.
+
+    Whoever looks has something else to do meanwhile.
+    """
+
+    def _watch(self, selected: Mapping[str, Iterable[Check]], observer: Observer, snapshot: Snapshot) -> None:
+        several = {}
+        for name, checks in selected.items():
+            judge, systems = self.judge(name, snapshot), self.profiles[name].systems
+            several[name] = [one for one in checks if not looks_back(one, systems) or soon_known(judge, one)]
+        super()._watch(several, observer, snapshot)
+
+
+def soon_known(judge: Judge, check: Check) -> bool:
+    """Whether something is known of a check, or will be within `SOON_S`."""
+    return not judge.verdict(check.id).is_early or (judge.undecided(check.id) or SOON_S) < SOON_S
 
 
 def profile_text() -> str:
@@ -109,6 +141,10 @@ class Counters:
         for name, several in found.items():
             self._kept[name] = [*self._kept.get(name, ()), *several][-MOST_TALLIES:]
 
+    def forget(self, names: Collection[str]) -> None:
+        """Begin anew with some counters."""
+        self._kept = {name: several for name, several in self._kept.items() if name not in names}
+
     def tallies(self, environment: str, back: Mapping[str, float]) -> Mapping[str, Sequence[Tally]]:
         """Return the looks of the last so many seconds, by what names the counters."""
         now, kept = time.time(), self._kept
@@ -123,12 +159,37 @@ class Bench:
         self.path = folder / f"{ENVIRONMENT}.yaml"
         self.path.write_text(profile_text())
         self._usual = self._profile({})
+        self.healing: list[Healing] = []
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Know nothing of any counter: what is looked at was started anew."""
         self._counters = Counters()
-        self.healing: Healing | None = None
+        self._counted = {name: counters for name in CATALOGUE.checks if (counters := self._counters_of(name))}
+        self.unknown = set(self._counted)
+
+    def _counters_of(self, check: str) -> set[str]:
+        probes = CATALOGUE.checks[check].probes(self._usual.systems)
+        return {counter.key for probe in probes if isinstance(probe, LookBack) for counter in probe.counters}
+
+    def forget(self, turned: Mapping[str, State]) -> None:
+        """Begin anew with the counters of checks that a fault, which was lifted, had turned to these states.
+
+        What it added to them would count for as long as their windows. Until these have passed again nothing is known
+        of the checks, and other faults can be caused.
+        """
+        names = {
+            counter
+            for check, one in turned.items()
+            if one is not State.BLOCKED
+            for counter in self._counted.get(check, ())
+        }
+        self._counters.forget(names)
+        self.unknown |= {check for check, counters in self._counted.items() if counters & names}
 
     def look(self, given: Given | None = None, known: Known | None = None, only: Collection[str] | None = None) -> Look:
         """Run every check once, or `only` these, as `healthgate run` would after runs that left what is `known`."""
-        run = Run(
+        run = Glance(
             root=ROOT,
             folder=None,
             catalogue=CATALOGUE,
@@ -147,12 +208,15 @@ class Bench:
         verdicts = {check.id: run.verdict(ENVIRONMENT, check.id) for check in selected}
         assert run.snapshot is not None
         self._counters.keep(run.tallies().get(ENVIRONMENT, {}))
+        unknown = frozenset(name for name in verdicts if name in self._counted and verdicts[name].is_early)
+        self.unknown = (self.unknown - set(verdicts)) | unknown
         return Look(
             {name: verdict.state for name, verdict in verdicts.items()},
             {name: verdict.reason for name, verdict in verdicts.items()},
             {name: verdict.value for name, verdict in verdicts.items()},
             run.snapshot,
             _left({check.id: verdicts[check.id] for check in selected if check.stays.windowed}, known or {}),
+            unknown,
         )
 
     def _profile(self, given: Given) -> Profile:
@@ -202,16 +266,18 @@ class Bench:
         patience: Patience,
         given: Given | None = None,
         healing: Collection[str] = (),
+        needed: Collection[str] = (),
     ) -> Look:
         """Look until these checks are in these states and all others are ok, or the time is up; return the last look.
 
-        Until what is not yet as expected is so, that alone is looked at, and what is `healing`: it is sooner done.
+        Of those that are `needed` something has to be known. Until what is not yet as expected is so, that alone is
+        looked at, and what is `healing`: it is sooner done.
         """
         look: Look | None = None
-        while look is None or (look.not_ok != expected and not patience.is_over()):
+        while look is None or ((not look.shows(expected) or look.unknown & set(needed)) and not patience.is_over()):
             wanted = {
                 name: expected.get(name, State.OK)
-                for name in {*expected, *(look.not_ok if look else healing)}
+                for name in {*expected, *needed, *(set(look.not_ok if look else healing) - self.unknown)}
                 if CATALOGUE.checks[name].attempts == 1
             }
             known: Known = look.known if look else {}
@@ -233,24 +299,40 @@ class Bench:
             for handle in reversed(handles):
                 self.lab.heal(handle)
 
-    def recovered(self, patience: Patience | None = None) -> Look:
-        """Look until every check is ok again; a lab that does not recover is reset for whoever comes next."""
-        healing = self.healing.checks if self.healing else ()
-        look = self.come_to({}, patience or self.patience(HEALS_WITHIN_S), healing=healing)
+    def recovered(self, patience: Patience | None = None, needed: Collection[str] = ()) -> Look:
+        """Look until every check is ok again, and something is known of those that are `needed`.
+
+        A lab that does not recover is reset for whoever comes next.
+        """
+        healing = {check for one in self.healing for check in one.checks}
+        look = self.come_to({}, patience or self.patience(HEALS_WITHIN_S), healing=healing, needed=needed)
         if look.not_ok:
-            self.lab.reset()
+            self.reset()
         return look
 
-    def settle(self) -> None:
-        """See to it that whoever waits for something to heal is told."""
-        if self.healing is not None:
-            self.show_healed(self.recovered(), {})
+    def reset(self) -> None:
+        """Start the lab anew."""
+        self.lab.reset()
+        self.begin_anew()
+
+    def settle(self, needed: Collection[str]) -> None:
+        """See to it that nothing is ill, and that something is known of these; show what has healed."""
+        if self.healing or self.unknown & set(needed):
+            look = self.recovered(needed=needed)
+            self.show_healed(look, {})
+            if look.not_ok:
+                self.healing = []  # nobody will see them heal: the lab was reset
 
     def show_healed(self, look: Look, meanwhile: Mapping[str, State]) -> None:
-        """Tell whoever waits for something to heal of a look, which was expected to see nothing but `meanwhile`."""
-        if self.healing is not None:
-            self.healing.told(look, meanwhile)
-        self.healing = None
+        """Tell whoever waits for something to heal of a look, which was expected to see nothing but `meanwhile`.
+
+        Those go on waiting of whose checks one is not known yet.
+        """
+        waiting = [one for one in self.healing if one.checks & look.unknown]
+        for one in self.healing:
+            if one not in waiting:
+                one.told(look, meanwhile)
+        self.healing = waiting
 
 
 def _as_told(states: Mapping[str, State], look: Look) -> bool:
@@ -279,38 +361,59 @@ class Lost:
 Job = Callable[[Bench], T]
 
 
+class Waiting(Generic[T]):
+    """Jobs by their number, and which of them nobody has taken yet; for several threads."""
+
+    def __init__(self, jobs: Sequence[Job[T]]) -> None:
+        self.jobs = list(jobs)
+        self._numbers = list(range(len(jobs)))
+        self._one_at_a_time = threading.Lock()
+        self._is_over = False
+
+    def take(self, unknown: Collection[str] = ()) -> int | None:
+        """Return the number of the next job; None where there is none.
+
+        One that would have to wait until something is known of the `unknown` checks is left for later.
+        """
+        with self._one_at_a_time:
+            numbers = [] if self._is_over else self._numbers
+            ready = (one for one in numbers if set(unknown).isdisjoint(getattr(self.jobs[one], "expected", ())))
+            number = next(ready, numbers[0] if numbers else None)
+            if number is not None:
+                self._numbers.remove(number)
+            return number
+
+    def follow(self, jobs: Sequence[Job[T]]) -> None:
+        """Add jobs that are next."""
+        with self._one_at_a_time:
+            for job in jobs:
+                self._numbers.insert(0, len(self.jobs))
+                self.jobs.append(job)
+
+    def stop(self) -> None:
+        """Let nobody take any more."""
+        self._is_over = True
+
+
 def carry_out(
     several: Sequence[Job[T]],
     labs: int = LABS,
     told: Callable[[str], object] = lambda _: None,
     more: Callable[[T], Sequence[Job[T]]] = lambda _: (),
 ) -> list[T | Lost]:
-    """Do every job on one of several labs, in this order; return what they came to, in the same order.
+    """Do every job on one of several labs, about in this order; return what they came to, in the same order.
 
     `more` says which jobs follow from what a job came to: they are next, and their results are at the end. A lab that
     dies costs the job it was at, which is tried again in another; one that refuses what a job asks is reset. What is
     wrong with a job itself is raised at once, and ends the others.
     """
-    jobs = list(several)
-    waiting = deque(range(len(jobs)))
+    waiting = Waiting(several)
+    jobs = waiting.jobs
     done: dict[int, T | Lost] = {}
-    one_at_a_time, starting = threading.Lock(), threading.Lock()
-    stopped = threading.Event()
-
-    def next_one() -> int | None:
-        try:
-            return None if stopped.is_set() else waiting.popleft()
-        except IndexError:
-            return None
-
-    def follow(result: T) -> None:
-        with one_at_a_time:
-            for job in more(result):
-                jobs.append(job)
-                waiting.appendleft(len(jobs) - 1)
+    starting = threading.Lock()
 
     def worker(_: int) -> None:
-        number, attempt = next_one(), 1
+        number, attempt = waiting.take(), 1
         while number is not None:
             with ExitStack() as stack:
                 try:
@@ -323,25 +426,25 @@ def carry_out(
                         try:
                             done[number] = result = jobs[number](bench)
                         except RefusedError as error:  # it is the job's doing, or an earlier one's
-                            lab.reset()
+                            bench.reset()
                             if attempt < ATTEMPTS["a job"]:
                                 attempt += 1
                                 continue
                             done[number] = Lost(jobs[number], f"{type(error).__name__}: {error}")
                         else:
-                            follow(result)
+                            waiting.follow(more(result))
                             gc.freeze()  # what was seen is kept to the end, and need not be gone through again
                         told(f"{len(done)} of {len(jobs)}")
-                        number, attempt = next_one(), 1
-                    bench.settle()
+                        number, attempt = waiting.take(bench.unknown), 1
+                    bench.settle(bench.unknown)
                 except (LabError, OSError, HTTPException, AssertionError) as error:
                     if number is not None and attempt == ATTEMPTS["a job"]:
                         done[number] = Lost(jobs[number], f"{type(error).__name__}: {error}")
-                        number, attempt = next_one(), 1
+                        number, attempt = waiting.take(), 1
                     else:
                         attempt += 1
                 except BaseException:
-                    stopped.set()
+                    waiting.stop()
                     raise
 
     with ThreadPoolExecutor(min(labs, len(jobs)) or 1) as pool:

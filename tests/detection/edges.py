@@ -120,6 +120,7 @@ class Visit:
         within_s = max(SHOWN_WITHIN_S, *(edge.shows_within_s for edge in self.edges))
         asked_for = {check for edge in self.edges for check in edge.expected}
         seen: dict[int, Look] = {}
+        bench.settle(asked_for)
 
         def all_seen(look: Look) -> bool:
             for number, edge in enumerate(self.edges):
@@ -131,7 +132,7 @@ class Visit:
             last = bench.until(
                 all_seen, bench.patience(within_s), given, before=self.cause_briefly(bench), only=asked_for
             )
-        healed = not bench.recovered(bench.patience(HEALS_WITHIN_S)).not_ok
+        healed = not bench.recovered(bench.patience(HEALS_WITHIN_S), asked_for).not_ok
         took_s = time.monotonic() - began
         return [Sighting(edge, seen.get(number, last), healed, took_s) for number, edge in enumerate(self.edges)]
 

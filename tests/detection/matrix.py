@@ -27,9 +27,10 @@ LASTING = frozenset({"F.wsm.unhealthy"})
 CLASHING = (
     frozenset({"F.wsm.retry", "F.wsm.staging"}),
     frozenset({"F.gw.view_bias", "F.mkt.symbol_missing"}),
+    frozenset({"F.gw.accept_bad_token", "LAB_EXPIRED_TOKEN"}),
     frozenset({"F.sse.ghosts", "F.sse.counter_back"}),
 )
-"""Faults that move the same figure, each to another place."""
+"""Faults, and variables of a run, that move the same figure, each to another place, or that hide one another."""
 
 CELLS: dict[str, Cell] = gateway.CELLS | market.CELLS | wsmanager.CELLS | sse.CELLS
 
@@ -58,7 +59,9 @@ class Round:
     @property
     def not_ok(self) -> dict[str, State]:
         """State by check, of those that were not ok on account of this injection, or of nobody knows what."""
-        return {check: state for check, state in self.during.not_ok.items() if check not in self.beside}
+        during = self.during
+        seen = during.not_ok | {check: during.states[check] for check in during.unknown & set(self.expected)}
+        return {check: state for check, state in seen.items() if check not in self.beside}
 
     @property
     def unexpected(self) -> dict[str, State]:
@@ -88,7 +91,7 @@ class Round:
     @property
     def healed(self) -> bool:
         """Whether every check was ok again once the fault was lifted, but for what the next ones were to bring."""
-        return self.after is not None and self.after.not_ok == self.meanwhile
+        return self.after is not None and self.after.shows(self.meanwhile)
 
     def detected(self, check: str) -> bool:
         """Whether a check came to the state declared for it."""
@@ -159,7 +162,7 @@ class Trial:
         if self.passes or other.passes or (self.part == other.part and (self.is_upsetting or other.is_upsetting)):
             return False
         both = set(self.expected) & set(other.expected)
-        ids, others = ({fault.id for fault in one.injection.faults} for one in (self, other))
+        ids, others = ({*(fault.id for fault in one.injection.faults), *one.injection.given} for one in (self, other))
         return (
             not any(ids & clash and others & clash for clash in CLASHING)
             and both <= ROLLUPS
@@ -194,10 +197,11 @@ class Together:
         began = time.monotonic()
         expected = self.expected
         ids = {fault.id for one in self.trials for fault in one.injection.faults}
-        if bench.healing is not None and (bench.healing.checks & set(expected) or ids & LASTING):
-            bench.settle()
+        healing = {check for one in bench.healing for check in one.checks}
+        if healing & set(expected) or bench.unknown & set(expected) or ids & LASTING:
+            bench.settle(healing | bench.unknown if ids & LASTING else bench.unknown & set(expected))
         within_s = self.shows_within_s
-        within_s += HEALS_WITHIN_S if bench.healing is not None else 0.0
+        within_s += HEALS_WITHIN_S if bench.healing else 0.0
         injection = Injection(
             tuple(fault for one in self.trials for fault in one.injection.faults),
             {name: value for one in self.trials for name, value in one.injection.given.items()},
@@ -205,25 +209,27 @@ class Together:
         for attempt in range(1, ATTEMPTS["an injection"] + 1):
             with bench.suffering(injection):
                 during = self._seen(bench, expected, bench.patience(within_s), injection.given)
-            is_too_late = during.not_ok != expected and during.not_ok.items() <= expected.items()
+            bench.forget(expected)
+            is_too_late = not during.shows(expected) and during.not_ok.items() <= expected.items()
             if not is_too_late or len(self.trials) > 1 or attempt == ATTEMPTS["an injection"]:
                 break
-            bench.show_healed(bench.recovered(), {})
-        if during.not_ok == expected:
+            bench.settle(expected)
+        if during.shows(expected):
             bench.show_healed(during, expected)
-        bench.settle()
+        else:
+            bench.settle(())
         rounds = self._rounds(during, time.monotonic() - began)
 
         def see_healed(look: Look, meanwhile: Mapping[str, State]) -> None:
             for one in rounds:
                 one.see_healed(look, meanwhile)
 
-        bench.healing = Healing(frozenset(expected), see_healed)
+        bench.healing.append(Healing(frozenset(expected), see_healed))
         return rounds
 
     def _seen(self, bench: Bench, expected: dict[str, State], patience: Patience, given: Given) -> Look:
         if any(one.passes for one in self.trials):  # it may be over before everything has been looked at as well
-            return bench.until(lambda look: look.not_ok == expected, patience, given)
+            return bench.until(lambda look: look.shows(expected), patience, given)
         return bench.come_to(expected, patience, given)
 
     def _rounds(self, during: Look, took_s: float) -> list[Round]:

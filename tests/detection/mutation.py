@@ -120,7 +120,7 @@ class Kept:
 
     def declared(self, check: str) -> State | None:
         """Return the state declared of a check, or None if nothing was."""
-        if check not in self.look.states:
+        if check not in self.look.states or check in self.look.unknown:
             return None
         return self.expected.get(check, State.OK if self.all_others_ok else None)
 

@@ -125,11 +125,12 @@ class Play:
         """Cause the incident, wait until it looks as it should, end it, wait for the recovery; again if it did not."""
         began = time.monotonic()
         one = self.scenario
+        bench.settle(bench.unknown)
         for _ in range(ATTEMPTS["a scenario"]):
             with bench.suffering(one.injection):
                 during = bench.until(lambda look: not one.deviations(look.states), bench.patience(one.shows_within_s))
             patience = bench.patience(one.recovers_within_s)
-            after = bench.recovered(patience)
+            after = bench.recovered(patience, bench.unknown)
             played = Played(one, during, after, patience.passed_s, time.monotonic() - began)
             if not played.deviations:
                 break
