@@ -19,7 +19,8 @@ from healthgate.probes.exposition import ExpositionRequest, page_of
 from healthgate.probes.following import EventStreamRequest
 from healthgate.probes.http import HttpProbe, HttpRequest, get
 from healthgate.probes.http_answer import Answer
-from healthgate.probes.listening import StreamRequest, never
+from healthgate.probes.listening import StreamRequest
+from healthgate.probes.staying import never
 from healthgate.secret import Redactor, Secret
 from healthgate.tell.exchange import Request, TransientError, exchange
 from tests.parts.certificates import Certificate

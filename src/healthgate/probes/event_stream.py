@@ -11,7 +11,7 @@ from healthgate.printable import printable
 from healthgate.probes.event_format import Comment, Event
 from healthgate.probes.following import OWN_HEADERS, STEPS, Enough, EventStreamRequest
 from healthgate.probes.http import Credential, Exchange
-from healthgate.probes.listening import never
+from healthgate.probes.staying import Brought, never, seconds
 
 
 class EventStream(Exchange):
@@ -67,21 +67,16 @@ class EventStream(Exchange):
                 self.path,
                 self.credential.make(settings) if self.credential else None,
                 settings.deadline,
-                self.seconds(settings, self.listen),
+                seconds(settings, self.listen),
                 self.most,
                 settings.body_limit,
                 self.headers,
                 self.enough,
-                None if self.resume is None else self.seconds(settings, self.resume),
+                None if self.resume is None else seconds(settings, self.resume),
                 source=str(getattr(settings, self.source) if self.source else ""),
                 trust=str((getattr(settings, self.trust, None) if self.trust else None) or ""),
             )
         ]
-
-    @staticmethod
-    def seconds(settings: System, length: float | str) -> float:
-        """Return `length` in seconds: a number, or what the setting of that name holds."""
-        return float(getattr(settings, length) if isinstance(length, str) else length)
 
     def value(self, scene: Scene) -> "Followed":
         followed = Followed(scene.observation(self.id))
@@ -133,32 +128,15 @@ class Resumed:
         return float(found) if found is not None else None
 
 
-class Followed:
+class Followed(Brought):
     """What one connection brought. `status` and `error` as in Observation: answered means that it was open."""
 
+    all_steps = STEPS
+
     def __init__(self, observation: Observation) -> None:
-        self.status = observation.status
-        self.error = observation.error or ""
+        super().__init__(observation)
         self.bytes = observation.bytes
         self.elapsed_ms = observation.elapsed_ms
-        self.facts = observation.facts
-
-    @property
-    def steps(self) -> dict[str, float]:
-        """Milliseconds each step took that succeeded, in their order."""
-        return dict(self.facts.get("steps", {}))
-
-    @property
-    def failed_step(self) -> str | None:
-        """The first step that did not succeed; None if all did, or if it cannot be told."""
-        missing = [step for step in STEPS if step not in self.steps]
-        return missing[0] if missing and "steps" in self.facts else None
-
-    @property
-    def code(self) -> int | None:
-        """The HTTP status of the answer, if one came."""
-        code = self.facts.get("code")
-        return int(code) if code is not None else None
 
     @property
     def content_type(self) -> str | None:
@@ -169,33 +147,12 @@ class Followed:
     @property
     def opened_at(self) -> float | None:
         """When the answer began, in seconds since 1970; the moments of events and comments are as far from it."""
-        found = self.facts.get("opened_at")
-        return float(found) if found is not None else None
-
-    @property
-    def listened_s(self) -> float:
-        """Seconds between the answer and the end of listening."""
-        return float(self.facts.get("listened_s", 0.0))
-
-    @property
-    def ended(self) -> str:
-        """Why listening ended: enough, time, most, closed (by the server), reset, oversized or malformed."""
-        return str(self.facts.get("ended", ""))
-
-    @property
-    def ending(self) -> str:
-        """Why listening ended, in words."""
-        return str(self.facts.get("ending", self.error))
+        return self._number("opened_at")
 
     @property
     def unfinished(self) -> bool:
         """Whether the time or the stream ended in the middle of an event, which is none then."""
         return bool(self.facts.get("unfinished", False))
-
-    @property
-    def count(self) -> int:
-        """How many events came."""
-        return int(self.facts.get("count", 0))
 
     @property
     def events(self) -> list[Event]:
@@ -220,14 +177,7 @@ class Followed:
     @property
     def first_sign_ms(self) -> float | None:
         """Milliseconds from the answer to the first event or comment, if one came."""
-        found = self.facts.get("first_sign_ms")
-        return float(found) if found is not None else None
-
-    @property
-    def largest_gap_ms(self) -> float | None:
-        """The longest time without event or comment, those before the first and after the last one included."""
-        found = self.facts.get("largest_gap_ms")
-        return float(found) if found is not None else None
+        return self._number("first_sign_ms")
 
     @property
     def last_id(self) -> str:

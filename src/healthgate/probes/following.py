@@ -14,8 +14,8 @@ from healthgate.printable import printable
 from healthgate.probes.event_format import Comment, Event, Parser, TooLargeError
 from healthgate.probes.http import HEADERS_BUDGET
 from healthgate.probes.http_answer import media_type
-from healthgate.probes.listening import BrokenProbeError, never
 from healthgate.probes.request import Bearing
+from healthgate.probes.staying import CHUNK, BrokenProbeError, Course, never
 from healthgate.secret import Redactor, Secret
 from healthgate.version import __version__
 
@@ -32,9 +32,6 @@ LONGEST_COMMENT = 200
 
 LONGEST_ID = 8_000
 """Bytes of an id that is sent as Last-Event-ID: servers refuse longer headers."""
-
-
-CHUNK = 65_536
 
 
 OWN_HEADERS = frozenset(
@@ -100,7 +97,7 @@ class EventStreamRequest(Bearing):
 
 
 @dataclass
-class _Following:
+class _Following(Course):
     request: EventStreamRequest
     redactor: Redactor
     seconds: float
@@ -157,16 +154,16 @@ class _Following:
         ends = began + self.request.open_within
         began = time.monotonic()  # importing the library is no step of the server's
         addresses = bounded.resolve(*connection.address(self.request.url))
-        self._reached("resolve", began)
+        self.reached("resolve", began)
         began = time.monotonic()
         self.sock = bounded.connect_to(addresses, ends, self.request.budget + HEADERS_BUDGET, self.request.source)
         opened = connection.over(self.sock, self.request.url, self.request.trust)
         self.sock = opened.sock
-        self._reached("connect", began)
+        self.reached("connect", began)
         began = time.monotonic()
         opened.request("GET", self._target(), headers=self._headers())
         self.response = connection.answered(opened)
-        self._reached("answer", began)
+        self.reached("answer", began)
         self._look_at_the_answer()
 
     def follow(self) -> None:
@@ -193,20 +190,20 @@ class _Following:
                         break
                 if not data and not self.ended:
                     whole = announced is None or read >= announced
-                    self._end(*(("closed", "the server ended the stream") if whole else ("reset", _CUT_OFF)))
+                    self.end(*(("closed", "the server ended the stream") if whole else ("reset", _CUT_OFF)))
         except TooLargeError as problem:
-            self._end("oversized", str(problem))
+            self.end("oversized", str(problem))
         except bounded.OversizedError:
-            self._end("oversized", f"more than {self.request.budget} bytes came")
+            self.end("oversized", f"more than {self.request.budget} bytes came")
         except TimeoutError:
-            self._end("time", "the time was up")
+            self.end("time", "the time was up")
         except OSError as problem:
-            self._end("reset", bounded.explain(problem, self.request.host, self.seconds)[1])
+            self.end("reset", bounded.explain(problem, self.request.host, self.seconds)[1])
         except http.client.IncompleteRead:
-            self._end("reset", _CUT_OFF)
+            self.end("reset", _CUT_OFF)
         except (http.client.HTTPException, MalformedError) as problem:
             words = printable(self.redactor.text(str(problem)), 100)
-            self._end("malformed", f"what came is not HTTP: {words}")
+            self.end("malformed", f"what came is not HTTP: {words}")
         finally:
             self.listened = time.monotonic() - self.opened
             self.gap = max(self.gap, self.opened + self.listened - last)
@@ -311,14 +308,14 @@ class _Following:
             self.steps.setdefault("event", since)
             self.kept += len(sign.id) + len(sign.event) + len(sign.data)  # an id comes once and goes with every event
             if self.kept > self.request.budget:
-                self._end("oversized", f"more than {self.request.budget} bytes came with the ids of events")
+                self.end("oversized", f"more than {self.request.budget} bytes came with the ids of events")
                 return
             sign = Event(sign.at, clean(sign.id), clean(sign.event), self._clean_data(sign.data), sign.retry)
             self.events.append(sign)
-        if self._is_enough(enough, sign):
-            self._end("enough", "enough had come")
+        if self.is_enough(enough, sign):
+            self.end("enough", "enough had come")
         elif len(self.events) >= self.most:
-            self._end("most", "enough had come")
+            self.end("most", "enough had come")
 
     def _clean_data(self, data: str) -> str:
         clean = self.redactor.text(data)
@@ -330,19 +327,6 @@ class _Following:
         except (ValueError, RecursionError):
             return clean
         return clean if redacted == content else json.dumps(redacted, ensure_ascii=False)
-
-    def _is_enough(self, enough: Enough, sign: Event | Comment) -> bool:
-        try:
-            return enough(sign)
-        except Exception as problem:
-            words = f"{type(problem).__name__}: {self.redactor.text(printable(problem))}"
-            raise BrokenProbeError(f"the probe itself is broken: {words}") from problem
-
-    def _reached(self, step: str, began: float) -> None:
-        self.steps[step] = round((time.monotonic() - began) * 1000, 3)
-
-    def _end(self, ended: str, ending: str) -> None:
-        self.ended, self.ending = ended, ending
 
 
 _CUT_OFF = "the server cut the connection off without ending the stream"

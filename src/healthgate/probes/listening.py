@@ -12,6 +12,7 @@ from healthgate.claim.observation import Observation
 from healthgate.claim.system import StreamUrl
 from healthgate.printable import printable
 from healthgate.probes.request import Addressed, Silent
+from healthgate.probes.staying import CHUNK, BrokenProbeError, Course
 from healthgate.secret import Redactor
 from healthgate.version import __version__
 from healthgate.wire.notation import from_json
@@ -36,9 +37,6 @@ CLOSE_WITHIN = 0.25
 
 LARGEST_MESSAGE = 1_000_000
 """Bytes one message may have."""
-
-
-CHUNK = 65_536
 
 
 @dataclass(frozen=True)
@@ -72,17 +70,8 @@ class RefusedError(Exception):
         self.code = code
 
 
-class BrokenProbeError(Exception):
-    """What decides whether enough has come failed; the text says how."""
-
-
 Enough = Callable[[Message], bool]
 """Told every message as it comes; says whether what has come is enough."""
-
-
-def never() -> Callable[[Any], bool]:
-    """Return what never finds that enough has come."""
-    return lambda _: False
 
 
 @dataclass(frozen=True)
@@ -122,7 +111,7 @@ class StreamRequest(Addressed, Silent):
 
 
 @dataclass
-class _Listening:
+class _Listening(Course):
     request: StreamRequest
     redactor: Redactor
     steps: dict[str, float] = field(default_factory=dict)
@@ -151,10 +140,10 @@ class _Listening:
         host, port = bounded.host_and_port(rest.partition("/")[0], 443 if scheme == "wss" else 80)
         began = time.monotonic()  # importing the library is no step of the server's
         addresses = bounded.resolve(host, port)
-        self._reached("resolve", began)
+        self.reached("resolve", began)
         began = time.monotonic()
         self.sock = bounded.connect_to(addresses, ends, self.request.budget)
-        self._reached("connect", began)
+        self.reached("connect", began)
         began = time.monotonic()
         if scheme == "wss":
             self.sock = bounded.secured(self.sock, host)
@@ -166,7 +155,7 @@ class _Listening:
         self._upgrade()
         if self.protocol.handshake_exc is not None:
             raise self.protocol.handshake_exc
-        self._reached("upgrade", began)
+        self.reached("upgrade", began)
 
     def listen(self) -> None:
         """Listen until it is enough; whatever ends it, what was heard stays."""
@@ -188,29 +177,29 @@ class _Listening:
                     self.gaps.append(now - last)
                     last = now
                     self.kept.append(message)
-                    satisfied = satisfied or self._is_enough(enough, message)
+                    satisfied = satisfied or self.is_enough(enough, message)
                     if len(self.kept) >= self.request.most:
                         break
                 now = time.monotonic()
                 if self.ended:
                     self._answer()  # says why
                 elif self.protocol.close_rcvd is not None:
-                    self._end("closed", self._closed())
+                    self.end("closed", self._closed())
                 elif self.protocol.parser_exc is not None:
                     self._broken(self.protocol.parser_exc)
                 elif self.protocol.eof_sent or self.protocol.state.name == "CLOSED":
-                    self._end("reset", "the server cut the connection off without closing the stream")
+                    self.end("reset", "the server cut the connection off without closing the stream")
                 elif (satisfied or len(self.kept) >= self.request.most) and ("ping" in self.steps or now >= pong_by):
-                    self._end("enough" if satisfied else "most", "enough had come")
+                    self.end("enough" if satisfied else "most", "enough had come")
                 elif now >= ends and ("ping" in self.steps or now >= pong_by):
-                    self._end("time", "the time was up")
+                    self.end("time", "the time was up")
                 else:
                     only_the_pong = satisfied or len(self.kept) >= self.request.most or now >= ends
                     self._wait((pong_by if only_the_pong else ends) - now)
         except bounded.OversizedError:
-            self._end("oversized", f"more than {self.request.budget} bytes came")
+            self.end("oversized", f"more than {self.request.budget} bytes came")
         except OSError as problem:
-            self._end("reset", bounded.explain(problem, self.request.host, self.request.listen)[1])
+            self.end("reset", bounded.explain(problem, self.request.host, self.request.listen)[1])
         self.gaps.append(time.monotonic() - last)
 
     def close(self) -> None:
@@ -280,16 +269,6 @@ class _Listening:
             return "oversized", f"the answer is larger than {self.request.budget} bytes"
         status, words = bounded.explain(cause, self.request.host, self.request.open_within, received)
         return status, self.redactor.text(words)
-
-    def _is_enough(self, enough: Enough, message: Message) -> bool:
-        try:
-            return enough(message)
-        except Exception as problem:
-            words = f"{type(problem).__name__}: {self.redactor.text(printable(problem))}"
-            raise BrokenProbeError(f"the probe itself is broken: {words}") from problem
-
-    def _reached(self, step: str, began: float) -> None:
-        self.steps[step] = round((time.monotonic() - began) * 1000, 3)
 
     def _send(self) -> None:
         for data in self.protocol.data_to_send():
@@ -394,10 +373,7 @@ class _Listening:
         from websockets.frames import CloseCode  # noqa: PLC0415
 
         self.protocol.fail(CloseCode.INVALID_DATA)
-        self._end("malformed", f"what came is not WebSocket: a text is not UTF-8 (byte {problem.start})")
-
-    def _end(self, ended: str, ending: str) -> None:
-        self.ended, self.ending = ended, ending
+        self.end("malformed", f"what came is not WebSocket: a text is not UTF-8 (byte {problem.start})")
 
     def _closed(self) -> str:
         close = self.protocol.close_rcvd
@@ -408,11 +384,11 @@ class _Listening:
         from websockets.exceptions import PayloadTooBig  # noqa: PLC0415
 
         if isinstance(problem, PayloadTooBig):
-            self._end("oversized", f"a message is larger than {LARGEST_MESSAGE} bytes")
+            self.end("oversized", f"a message is larger than {LARGEST_MESSAGE} bytes")
         elif isinstance(problem, EOFError):
-            self._end("reset", "the server cut the connection off without closing the stream")
+            self.end("reset", "the server cut the connection off without closing the stream")
         elif isinstance(problem, UnicodeDecodeError):
-            self._end("malformed", "what came is not WebSocket: the reason it is closed for is not UTF-8")
+            self.end("malformed", "what came is not WebSocket: the reason it is closed for is not UTF-8")
         else:
             words = printable(self.redactor.text(str(problem)), 80)
-            self._end("malformed", f"what came is not WebSocket: {words}")
+            self.end("malformed", f"what came is not WebSocket: {words}")

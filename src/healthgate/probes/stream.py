@@ -9,7 +9,8 @@ from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
 from healthgate.claim.source import Outcome, Probe, Scene, Source
 from healthgate.claim.system import System
-from healthgate.probes.listening import STEPS, Enough, Message, StreamRequest, never
+from healthgate.probes.listening import STEPS, Enough, Message, StreamRequest
+from healthgate.probes.staying import Brought, never, seconds
 
 
 def nothing_first(settings: System) -> tuple[str, ...]:  # noqa: ARG001
@@ -65,17 +66,13 @@ class Stream(Probe):
                 self.id,
                 getattr(settings, self.url),
                 settings.deadline,
-                self.seconds(settings),
+                seconds(settings, self.listen),
                 self.most,
                 settings.body_limit,
                 self.opening(settings),
                 partial(self.enough, settings),
             )
         ]
-
-    def seconds(self, settings: System) -> float:
-        """Return how long the stream is listened to at most, in seconds."""
-        return float(getattr(settings, self.listen) if isinstance(self.listen, str) else self.listen)
 
     def value(self, scene: Scene) -> "Heard":
         heard = Heard(scene.observation(self.id))
@@ -92,63 +89,19 @@ class Stream(Probe):
         return Outcome(self, self.id, Heard)
 
 
-class Heard:
+class Heard(Brought):
     """What one connection brought, complete `at`. The rest as in Observation: answered means that it was open."""
 
+    all_steps = STEPS
+
     def __init__(self, observation: Observation) -> None:
-        self.status = observation.status
-        self.error = observation.error or ""
+        super().__init__(observation)
         self.at = observation.at
-        self.facts = observation.facts
-
-    @property
-    def steps(self) -> dict[str, float]:
-        """Milliseconds each step took that succeeded, in their order."""
-        return dict(self.facts.get("steps", {}))
-
-    @property
-    def failed_step(self) -> str | None:
-        """The first step that did not succeed; None if all did, or if it cannot be told."""
-        missing = [step for step in STEPS if step not in self.steps]
-        return missing[0] if missing and "steps" in self.facts else None
-
-    @property
-    def code(self) -> int | None:
-        """The HTTP status with which the upgrade was refused, if it was."""
-        code = self.facts.get("code")
-        return int(code) if code is not None else None
-
-    @property
-    def count(self) -> int:
-        """How many messages came."""
-        return int(self.facts.get("count", 0))
-
-    @property
-    def listened_s(self) -> float:
-        """Seconds between the opening and the end of listening."""
-        return float(self.facts.get("listened_s", 0.0))
-
-    @property
-    def ended(self) -> str:
-        """Why listening ended: enough, time, most, closed, reset, oversized or malformed."""
-        return str(self.facts.get("ended", ""))
-
-    @property
-    def ending(self) -> str:
-        """Why listening ended, in words."""
-        return str(self.facts.get("ending", self.error))
 
     @property
     def first_message_ms(self) -> float | None:
         """Milliseconds from the opening to the first message, if one came."""
-        found = self.facts.get("first_message_ms")
-        return float(found) if found is not None else None
-
-    @property
-    def largest_gap_ms(self) -> float | None:
-        """The longest silence while listening, the ones before the first and after the last message included."""
-        found = self.facts.get("largest_gap_ms")
-        return float(found) if found is not None else None
+        return self._number("first_message_ms")
 
     @property
     def messages(self) -> list[Message]:
