@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from checks.findings import Findings, listed
 from checks.sse import DECLARED, LOG, METRICS, MONITORING
 from checks.sse.streaks import WRITTEN
-from checks.sse.written import last_start
+from checks.sse.written import VALIDATED_WITHIN, last_start, valid
 from healthgate import (
     WARNING,
     Facts,
@@ -29,9 +29,6 @@ CONFIGURATION = MONITORING.at("configuration")
 connections = Unit("connections", floor=None)
 intervals = Unit("intervals")
 lines = Unit("lines")
-
-VALIDATED_WITHIN = 10.0
-"""Seconds from the start in which the configuration is validated; real ones, since a start cannot be sped up."""
 
 PING = "ping_interval_seconds"
 LOGGED = {
@@ -127,7 +124,7 @@ def settings_agree(answer: Answer, log: Log, page: Page | NoData, declared: Mapp
     told: dict[str, Mapping[str, float]] = {"declared": declared} if declared else {}
     moment = last_start(log, page)
     for kind, where, names in (("config.ok", "validated", LOGGED), ("cleanup", "cleaned with", CLEANED_WITH)):
-        if written := log.since(kind, moment):
+        if written := valid(log, moment) if kind == "config.ok" else log.since(kind, moment):
             told[where] = {setting: float(written[-1].groups[group]) for setting, group in names.items()}
     if not told:
         raise NoData("neither log nor profile say what the settings should be", "sse.log.config_validated")
@@ -148,7 +145,7 @@ def settings_agree(answer: Answer, log: Log, page: Page | NoData, declared: Mapp
 def validated(log: Log, page: Page | NoData) -> Measured:
     """Whether the last start logged that its configuration is valid."""
     moment = last_start(log, page)
-    if found := log.since("config.ok", moment):
+    if found := valid(log, moment):
         return Measured(True, f"validated {roughly(log.at - found[-1].at)} ago")
     ago = log.at - moment
     if log.since("config.warning", moment):
@@ -163,7 +160,7 @@ def validated(log: Log, page: Page | NoData) -> Measured:
 def warnings(log: Log, page: Page | NoData) -> Measured:
     """How many warnings of the validation were logged since the last start; those before a later start do not count."""
     moment = last_start(log, page)
-    validations = log.since("config.ok", moment)
+    validations = valid(log, moment)
     found = [one for one in log.since("config.warning", moment) if not validations or one.at >= validations[-1].at]
     if not found:
         log.reaches(moment)

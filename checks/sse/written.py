@@ -1,7 +1,7 @@
 """What the SSE service writes into its log, and what each line means (spec 5.9)."""
 
 from healthgate import NoData
-from healthgate.readings import Log, Page
+from healthgate.readings import Line, Log, Page
 
 KINDS = {
     "cleanup": (
@@ -30,6 +30,9 @@ REACH = 7200.0
 BEFORE = 1.0
 """Seconds by which the start of a process may be told too late: its first line is written after it."""
 
+VALIDATED_WITHIN = 10.0
+"""Seconds after its start within which the configuration is validated; real ones: a start cannot be sped up."""
+
 PROCESS_START = "process_start_time_seconds"
 
 
@@ -44,3 +47,13 @@ def last_start(log: Log, page: Page | NoData) -> float:
     if not validations:
         raise NoData("no start of the service stands in what could be read of the log")
     return max(line.at for line in validations)
+
+
+def valid(log: Log, moment: float) -> list[Line]:
+    """Return what says since a start that the configuration is valid, the newest last.
+
+    A process that ended within a second of that start may have written such a line too: it says nothing of a start
+    that logged warnings after it.
+    """
+    warned = [line for line in log.since("config.warning", moment) if line.at <= moment + BEFORE + VALIDATED_WITHIN]
+    return [line for line in log.since("config.ok", moment) if not warned or line.at >= warned[-1].at]

@@ -1,5 +1,6 @@
 """A service's metrics page gone wrong on its way to callers from outside; its Prometheus sees the true one."""
 
+import math
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -197,27 +198,30 @@ async def value_set(target: "Target", *, family: str, value: float, json_follows
         yield
 
 
-FALLS_FOR_S: Final = 20
+SAME_LOOK_S: Final = 1.5
 DECREASE = Fault(
     "F.prom.decrease",
     "response",
-    "Let a counter fall all the time although its process goes on: after twenty seconds it is where it should be, and"
-    " falls again. Of two looks the second tells less, but for one pair in so many.",
-    (SERVICE, FAMILY, number("by", "how far it falls in a second", at_least=1, at_most=1e6, default=40), FOLLOWS),
+    "Let a counter step back although its process goes on: every second page tells it lower than it is, and the first"
+    " after a pause of 1.5 s never does, so that whoever looks twice sees it fall.",
+    (SERVICE, FAMILY, number("by", "how far it steps back", at_least=1, at_most=1e6, default=15), FOLLOWS),
 )
 
 
 @DECREASE.on("service")
 @asynccontextmanager
 async def counter_falling(target: "Target", *, family: str, by: float, json_follows: bool) -> AsyncIterator[None]:
-    """Take away more and more."""
+    """Take away from every second page."""
     views = VIEWS[target.host.name]
-    began = time.monotonic()
+    before, pages = -math.inf, 0
 
     def lowered(value: float) -> float:
-        return max(0.0, value - round(by * ((time.monotonic() - began) % FALLS_FOR_S)))
+        return max(0.0, value - by * (pages % 2))
 
     def on_page(page: str) -> str:
+        nonlocal before, pages
+        now = time.monotonic()
+        before, pages = now, pages + 1 if now - before < SAME_LOOK_S else 0
         return with_value(page, family, lowered)
 
     async with AsyncExitStack() as stack:

@@ -160,6 +160,7 @@ def test_silence_is_no_proof_that_there_were_no_errors():
         (started(60.0), WARNING, "the last start, 1 m ago"),
         (started(5.0), UNKNOWN, "has not written of its configuration yet"),
         (started(5.0, config__warning=[(4.0, {})]), WARNING, "logged warnings instead"),
+        (started(60.0, config__warning=[(59.8, {})], config__ok=[(60.6, CONFIGURED)]), WARNING, "warnings instead"),
     ],
 )
 def test_the_last_start_logged_that_its_configuration_is_valid(world, state, words):
@@ -174,6 +175,7 @@ def test_the_last_start_logged_that_its_configuration_is_valid(world, state, wor
         (started(60.0, config__warning=[(70.0, {})]), OK),
         (started(60.0, config__warning=[(60.0, {})]), WARNING),
         (started(60.0, config__warning=[(60.6, {})], config__ok=[(59.9, CONFIGURED)]), OK),
+        (started(60.0, config__warning=[(59.8, {})], config__ok=[(60.6, CONFIGURED)]), WARNING),
     ],
 )
 def test_warnings_count_since_the_last_start(world, state):
@@ -206,6 +208,7 @@ def test_a_log_that_begins_after_the_start_proves_no_absence():
         (writing(cleanup=cleanups(20.0, batch="20")), "reported as 10, cleaned with 20"),
         (writing(cleanup=cleanups(20.0, thr="180")), "reported as 300, cleaned with 180"),
         (started(60.0, config__ok=[(4000.0, CONFIGURED | {"ping": "20"})]), ""),
+        (started(60.0, config__warning=[(59.8, {})], config__ok=[(60.6, CONFIGURED | {"ping": "20"})]), ""),
     ],
 )
 def test_the_configuration_is_the_same_wherever_it_is_told(world, words):
