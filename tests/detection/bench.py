@@ -287,6 +287,11 @@ class Bench:
             look = self.look(given, known)
         return look
 
+    @property
+    def turned(self) -> set[str]:
+        """Checks that faults had turned, which were lifted, and that nobody has seen healed yet."""
+        return {check for one in self.healing for check in one.checks}
+
     @contextmanager
     def suffering(self, injection: Injection) -> Iterator[None]:
         """Cause the faults for the length of a block."""
@@ -304,8 +309,7 @@ class Bench:
 
         A lab that does not recover is reset for whoever comes next.
         """
-        healing = {check for one in self.healing for check in one.checks}
-        look = self.come_to({}, patience or self.patience(HEALS_WITHIN_S), healing=healing, needed=needed)
+        look = self.come_to({}, patience or self.patience(HEALS_WITHIN_S), healing=self.turned, needed=needed)
         if look.not_ok:
             self.reset()
         return look
@@ -436,7 +440,7 @@ def carry_out(
                             gc.freeze()  # what was seen is kept to the end, and need not be gone through again
                         told(f"{len(done)} of {len(jobs)}")
                         number, attempt = waiting.take(bench.unknown), 1
-                    bench.settle(bench.unknown)
+                    bench.settle(bench.turned)
                 except (LabError, OSError, HTTPException, AssertionError) as error:
                     if number is not None and attempt == ATTEMPTS["a job"]:
                         done[number] = Lost(jobs[number], f"{type(error).__name__}: {error}")

@@ -144,12 +144,12 @@ def gather(
     """
     tried = together(trials(CELLS))
     jobs: list[Callable[[Bench], Any]] = [
-        *demonstrations(OF_A_PART, LABS),
         Listing(),
         *(job for job in tried if job.shows_within_s > SHOWS_WITHIN_S),
         *(Play(scenario) for scenario in sorted(scenarios, key=lambda one: -one.shows_within_s)),
         *visits(edges),
         *(job for job in tried if job.shows_within_s <= SHOWS_WITHIN_S),
+        *demonstrations(OF_A_PART, LABS),
     ]
     done = carry_out(jobs, told=told, more=lambda result: doubtful(of_kind(Round, [result])))
     sightings = sorted(of_kind(Sighting, done), key=lambda one: EDGES.index(one.edge))

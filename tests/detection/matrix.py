@@ -197,9 +197,8 @@ class Together:
         began = time.monotonic()
         expected = self.expected
         ids = {fault.id for one in self.trials for fault in one.injection.faults}
-        healing = {check for one in bench.healing for check in one.checks}
-        if healing & set(expected) or bench.unknown & set(expected) or ids & LASTING:
-            bench.settle(healing | bench.unknown if ids & LASTING else bench.unknown & set(expected))
+        if (bench.turned | bench.unknown) & set(expected) or ids & LASTING:
+            bench.settle(bench.turned if ids & LASTING else expected)
         within_s = self.shows_within_s
         within_s += HEALS_WITHIN_S if bench.healing else 0.0
         injection = Injection(
