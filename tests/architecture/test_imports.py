@@ -46,7 +46,7 @@ def modules(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.py"))
 
 
-WORDS = ("authority", "duration", "lazily", "nearest", "printable", "secret", "version", "week")
+WORDS = ("authority", "command_line", "duration", "lazily", "nearest", "printable", "secret", "version", "week")
 """Text and numbers as people write them: modules of their own, which know nothing but each other."""
 
 OFFER = ("readings", "shapes")

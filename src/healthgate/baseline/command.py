@@ -1,6 +1,5 @@
 """`healthgate baseline`: what is normal in an environment, as the history of its runs has it."""
 
-import argparse
 import json
 import os
 import sys
@@ -8,7 +7,6 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
 
 from healthgate import duration, week
 from healthgate.baseline import record, table, thresholds
@@ -16,6 +14,7 @@ from healthgate.baseline.figures import QUARTER, Figures, Frame, figures
 from healthgate.baseline.proposal import Proposal, proposal
 from healthgate.claim import catalogue as catalogues
 from healthgate.claim.catalogue import Catalogue
+from healthgate.command_line import USAGE, Parser
 from healthgate.environment import maintenance, profile, reader
 from healthgate.environment.profile import Profile
 from healthgate.judge.growth import LEAST_DAYS
@@ -23,7 +22,7 @@ from healthgate.memory.history import HistoryError
 from healthgate.memory.reading import Kept, reading
 from healthgate.nearest import hint
 
-USAGE, TOO_LITTLE = 4, 11
+TOO_LITTLE = 11
 """Exit codes: nothing could be said; it was said, and there are too few days to call anything usual."""
 
 MINUTE = 60
@@ -116,19 +115,12 @@ def _print(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(USAGE, f"ERROR: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="healthgate baseline",
         description="Says what is normal in an environment, from what its runs kept with --history.",
         epilog=f"Exit codes: 0 said; 4 wrong command line, profile or history; 11 said, from fewer than {LEAST_DAYS} "
         "whole days. Nothing is written, and nothing is asked of anybody.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--env", required=True, metavar="NAME|PATH", help="environment: a name in environments/, or a YAML file")

@@ -1,13 +1,12 @@
 """`healthgate fit`: reads an environment once, says how it differs from the documents, and proposes profile lines."""
 
-import argparse
 import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from healthgate.claim import catalogue as catalogues
 from healthgate.claim.catalogue import Catalogue
@@ -15,6 +14,7 @@ from healthgate.claim.check import Check
 from healthgate.claim.facts import LeftOut
 from healthgate.claim.here import Here
 from healthgate.claim.state import Floor, State
+from healthgate.command_line import USAGE, Parser
 from healthgate.environment import profile as profiles
 from healthgate.environment import reader
 from healthgate.environment.profile import Profile, ProfileError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from healthgate.claim.system import System
     from healthgate.judge.verdict import Verdict
 
-FITS, DIFFERS, USAGE = 0, 1, 4
+FITS, DIFFERS = 0, 1
 """Exit codes: nothing is left to decide; something is; nothing could be compared."""
 
 SHOWN = 8
@@ -166,13 +166,7 @@ def _doubted(fitting: Fitting) -> list["Verdict"]:
     return found
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(USAGE, f"ERROR: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="healthgate fit", description=__doc__, allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser(prog="healthgate fit", description=__doc__, allow_abbrev=False)
     parser.add_argument("--env", required=True, metavar="NAME", help="the environment to read, or the path of its file")
     return parser

@@ -1,13 +1,12 @@
 """`healthgate new`: a folder with one system, one profile, three checks of a URL, and a workflow that runs them."""
 
-import argparse
 import sys
 from pathlib import Path
-from typing import NoReturn
 
+from healthgate.command_line import USAGE, Parser
 from healthgate.new.project import DEFAULT, NotMadeError, Project
 
-USAGE, UNWRITTEN = 4, 13
+UNWRITTEN = 13
 """Exit codes: the command line is wrong, or would overwrite something; the folder could not be written."""
 
 MADE = """\
@@ -37,18 +36,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(USAGE, f"ERROR: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="healthgate new",
         description="Makes a project in a new folder NAME of the current folder. Overwrites nothing; asks nothing.",
         epilog="Exit codes: 0 made; 4 wrong command line, or NAME is there already; 13 not written.",
-        allow_abbrev=False,
     )
     parser.add_argument("name", metavar="NAME", help="of the system and of the folder: small letters, digits and _")
     parser.add_argument(

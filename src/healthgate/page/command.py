@@ -1,14 +1,13 @@
 """`healthgate report`: from the results that a run left to a page that people read."""
 
-import argparse
 import os
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
+from healthgate.command_line import Parser
 from healthgate.page import NotRenderedError, node, results
 from healthgate.page.drawing import Form, Rule, draw
 from healthgate.page.folder import FRONT, ReportFolder
@@ -18,7 +17,7 @@ from healthgate.page.linked import LinkedPages, reader
 from healthgate.page.results import Results, listed
 from healthgate.printable import printable
 
-GATE_FAILED, NOT_RENDERED, USAGE = 1, 3, 4
+GATE_FAILED, NOT_RENDERED = 1, 3
 """Exit codes: the gate was asked for and failed; there is no page; the command line is wrong."""
 
 LONGEST = 1000
@@ -91,18 +90,11 @@ def _not_rendered(why: str) -> int:
     return NOT_RENDERED
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(USAGE, f"ERROR: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="healthgate report",
         description="Renders the results that `healthgate run --alluredir RESULTS` left to a page.",
         epilog="Exit codes: 0 rendered; 1 with --gate, and the gate failed; 3 not rendered; 4 wrong command line.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("results", nargs="?", default="reports/allure-results", metavar="RESULTS", help="folder (%(default)s)")

@@ -1,16 +1,16 @@
 """`healthgate render`: everything that is written from the checks, and whether it still says what they say."""
 
-import argparse
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from healthgate.claim import catalogue as catalogues
 from healthgate.claim.catalogue import Catalogue
+from healthgate.command_line import USAGE, Parser
 from healthgate.environment import profile, reader
 from healthgate.render import alert_tests, alerts, page
 from healthgate.wire.whole import write_whole
@@ -18,7 +18,7 @@ from healthgate.wire.whole import write_whole
 if TYPE_CHECKING:
     from healthgate.claim.limit import Limit
 
-OUTDATED, USAGE, UNWRITTEN = 1, 4, 13
+OUTDATED, UNWRITTEN = 1, 13
 """Exit codes: what is written is not what the checks say; nothing could be rendered; it could not be written."""
 
 SDK = "grafana_foundation_sdk"
@@ -154,14 +154,8 @@ def _other(runbooks: str) -> list[str]:
     return [] if runbooks == RUNBOOKS else [f"--runbooks '{runbooks}'"]
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(USAGE, f"ERROR: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="healthgate render", description=__doc__, allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser(prog="healthgate render", description=__doc__, allow_abbrev=False)
     parser.add_argument("--check", action="store_true", help="write nothing; say what is outdated")
     parser.add_argument(
         "--tests",
