@@ -277,7 +277,11 @@ class Bench:
         while look is None or ((not look.shows(expected) or look.unknown & set(needed)) and not patience.is_over()):
             wanted = {
                 name: expected.get(name, State.OK)
-                for name in {*expected, *needed, *(set(look.not_ok if look else healing) - self.unknown)}
+                for name in {
+                    *expected,
+                    *(self._counted.keys() & set(needed)),
+                    *(set(look.not_ok if look else healing) - self.unknown),
+                }
                 if CATALOGUE.checks[name].attempts == 1
             }
             known: Known = look.known if look else {}
