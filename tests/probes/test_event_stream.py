@@ -1,6 +1,7 @@
 """One event stream, from servers that are well to servers that do everything wrong: always bounded, always closed."""
 
 import gzip
+import inspect
 import json
 import queue
 import signal
@@ -768,7 +769,7 @@ def test_what_was_heard_survives_a_snapshot(hostile: Callable[..., Hostile], tmp
     copy = Snapshot.load(tmp_path / "seen.json").observations["works"]["it"]
 
     assert copy == first
-    names = [name for name, member in vars(Followed).items() if isinstance(member, property)]
+    names = [name for name, member in inspect.getmembers(Followed) if isinstance(member, property)]
     assert len(names) > 15
     for name in ("status", "error", "bytes", *names):
         if name != "resumed":

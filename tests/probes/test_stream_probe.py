@@ -1,5 +1,6 @@
 """One stream, from servers that are well to servers that do everything wrong: always bounded, always closed."""
 
+import inspect
 import json
 import queue
 import time
@@ -829,7 +830,7 @@ def test_what_was_heard_survives_a_snapshot(hostile: Callable[..., Hostile], tmp
     copy = Snapshot.load(tmp_path / "seen.json").observations["works"]["it"]
 
     assert copy == first
-    names = [name for name, member in vars(Heard).items() if isinstance(member, property)]
+    names = [name for name, member in inspect.getmembers(Heard) if isinstance(member, property)]
     assert len(names) > 8
     for name in ("status", "error", *names):
         assert getattr(Heard(copy), name) == getattr(Heard(first), name), name

@@ -167,6 +167,6 @@ def _doubted(fitting: Fitting) -> list["Verdict"]:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="healthgate fit", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="healthgate fit", description=__doc__)
     parser.add_argument("--env", required=True, metavar="NAME", help="the environment to read, or the path of its file")
     return parser

@@ -155,7 +155,7 @@ def _other(runbooks: str) -> list[str]:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="healthgate render", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="healthgate render", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; say what is outdated")
     parser.add_argument(
         "--tests",
