@@ -58,6 +58,8 @@ HEALS_WITHIN_S = 90.0
 PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
 """How much longer each pause between two looks is than the one before, and how long at most: what takes a minute to
 heal need not be looked at forty times."""
+WINDOW_PAUSE_S = 4.0
+"""How long a pause may be where windows of a quarter of an hour and more, 15 s here, have to pass first."""
 LABS = 3
 """Labs that are looked at side by side: each needs a tenth of a core although nobody looks, so that more of them slow
 each other down."""
@@ -240,6 +242,7 @@ class Bench:
         before: Callable[[], None] = lambda: None,
         known: Known | None = None,
         only: Collection[str] | None = None,
+        longest: float = LONGEST_PAUSE_S,
     ) -> Look:
         """Look until it is as wanted, or the time is up; return the last look. `before` is called before each.
 
@@ -248,7 +251,7 @@ class Bench:
         """
         known = {} if known is None else known
         for number in count():
-            time.sleep(min(number * PAUSE_S, LONGEST_PAUSE_S))
+            time.sleep(min(number * PAUSE_S, longest))
             before()
             look = self.look(given, known, only)
             known = look.known
@@ -287,7 +290,9 @@ class Bench:
             known: Known = look.known if look else {}
             if wanted and (look is None or not _as_told(wanted, look)):
                 time.sleep(PAUSE_S)
-                known = self.until(partial(_as_told, wanted), patience, given, known=known, only=wanted).known
+                longest = WINDOW_PAUSE_S if self.unknown & set(needed) else LONGEST_PAUSE_S
+                until = partial(_as_told, wanted)
+                known = self.until(until, patience, given, known=known, only=wanted, longest=longest).known
             look = self.look(given, known)
         return look
 
@@ -378,14 +383,14 @@ class Waiting(Generic[T]):
         self._one_at_a_time = threading.Lock()
         self._is_over = False
 
-    def take(self, unknown: Collection[str] = ()) -> int | None:
+    def take(self, unsettled: Collection[str] = ()) -> int | None:
         """Return the number of the next job; None where there is none.
 
-        One that would have to wait until something is known of the `unknown` checks is left for later.
+        One that would have to wait for checks which are `unsettled`, unknown or not seen healed yet, is left for later.
         """
         with self._one_at_a_time:
             numbers = [] if self._is_over else self._numbers
-            ready = (one for one in numbers if set(unknown).isdisjoint(getattr(self.jobs[one], "expected", ())))
+            ready = (one for one in numbers if set(unsettled).isdisjoint(getattr(self.jobs[one], "expected", ())))
             number = next(ready, numbers[0] if numbers else None)
             if number is not None:
                 self._numbers.remove(number)
@@ -443,7 +448,7 @@ def carry_out(
                             waiting.follow(more(result))
                             gc.freeze()  # what was seen is kept to the end, and need not be gone through again
                         told(f"{len(done)} of {len(jobs)}")
-                        number, attempt = waiting.take(bench.unknown), 1
+                        number, attempt = waiting.take(bench.unknown | bench.turned), 1
                     bench.settle(bench.turned)
                 except (LabError, OSError, HTTPException, AssertionError) as error:
                     if number is not None and attempt == ATTEMPTS["a job"]:

@@ -6,27 +6,31 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.attempts import ATTEMPTS
-from tests.lab_process import Patience, RunningLab, Starvation, wait_until
+from tests.lab_process import STARVED_S, Patience, RunningLab, Starvation, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEADLINE = "3s"
 WITHIN_S = 30.0
 HEALTHY_WITHIN_S = 90.0
 SAMPLE = ("--sample", "700ms")
+LOOKS_EVERY_S = 0.2
+"""Seconds between two looks at how long a run waits for a processor."""
 
 
 @dataclass
 class Outcome:
-    """What one run came to."""
+    """What one run came to; `waited_s` is the longest that one of its threads waited for a processor."""
 
     code: int
     output: str
     results: dict[str, Any]
+    waited_s: float = 0.0
 
     @property
     def states(self) -> dict[str, str]:
@@ -86,12 +90,12 @@ class Suite:
     def run(self, *options: str, **variables: str) -> Outcome:
         """Run and return what it came to.
 
-        What is found wrong with a lab that was starved meanwhile says nothing about it: the run is made again.
+        What is found wrong while the lab or the run was starved says nothing about the lab: the run is made again.
         """
         for _ in range(ATTEMPTS["a run of the suite"]):
             starvation = Starvation(self.lab)
             outcome = self.once(*options, **variables)
-            if not outcome.not_ok or not starvation.lately():
+            if not outcome.not_ok or not (starvation.lately() or outcome.waited_s > STARVED_S):
                 break
             wait_until(self.lab.is_healthy, HEALTHY_WITHIN_S, "the lab is healthy")
             self.lab.reset_requests()  # nobody is left whom a starved service has not yet answered
@@ -100,15 +104,22 @@ class Suite:
     def once(self, *options: str, **variables: str) -> Outcome:
         """Run once and return what it came to."""
         self.results.unlink(missing_ok=True)
-        done = subprocess.run(
+        waited: dict[str, float] = {}
+        with subprocess.Popen(
             self.words(*SAMPLE, *options),
             **self.surroundings(**variables),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-        )
+        ) as process:
+            while True:
+                try:
+                    out, err = process.communicate(timeout=LOOKS_EVERY_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    waited |= _waits(process.pid)
         found = json.loads(self.results.read_text()) if self.results.exists() else {}
-        return Outcome(done.returncode, done.stdout + done.stderr, found)
+        return Outcome(process.returncode, out + err, found, max(waited.values(), default=0.0))
 
     def until(self, condition: Callable[[Outcome], bool], *options: str) -> Outcome:
         """Run until `condition` holds, since a fault may take a moment to show; return the last run."""
@@ -117,3 +128,12 @@ class Suite:
             outcome = self.once(*options)
             if condition(outcome) or patience.is_over():
                 return outcome
+
+
+def _waits(pid: int) -> dict[str, float]:
+    """Return the seconds that each thread of a process has waited for a processor so far."""
+    found = {}
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError):  # a thread that ended meanwhile
+            found[path.parent.name] = int(path.read_text().split()[1]) / 1e9
+    return found
