@@ -94,6 +94,7 @@ RUNS = 60 * 86_400 // 30
 """Runs in sixty days of one every half a minute."""
 
 
+@pytest.mark.whole
 def test_the_file_stays_small_for_sixty_days_of_a_run_every_half_a_minute(tmp_path: Path) -> None:
     """Two checks and two counters: two hundred of each take a hundred times as much, and stay below the bound."""
     path = tmp_path / "h.db"

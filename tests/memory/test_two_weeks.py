@@ -33,7 +33,7 @@ def kept(path: Path, check: str = "boiler.pressure") -> list[tuple[float, State,
     return list(zip(course.at, course.states, course.values, strict=True))
 
 
-@pytest.mark.parametrize("every", [30.0, 60.0])
+@pytest.mark.parametrize("every", [pytest.param(30.0, marks=pytest.mark.whole), 60.0])
 def test_two_weeks_are_kept_look_by_look_and_small(tmp_path: Path, every: float) -> None:
     """Four checks that never read the same twice: two hundred and fifty of them, and more, stay below the bound."""
     numbers, path, many = random.Random(7), tmp_path / "h.db", 4
