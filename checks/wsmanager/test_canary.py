@@ -138,9 +138,9 @@ def told_by_nobody() -> Control:
 CONTROL = tried(told_by_the_controller.otherwise(told_by_the_manifest.otherwise(told_by_nobody)))
 
 
-def rolled_back(control: Control | NoData) -> bool:
-    """Whether it is certain that the canary was rolled back."""
-    return isinstance(control, Control) and control.rolled_back
+def rolled_back(control: Control | NoData) -> str:
+    """Return who says that the canary was rolled back; nothing where that is not certain."""
+    return control.words if isinstance(control, Control) and control.rolled_back else ""
 
 
 @measure(CANARY_MANIFEST)
@@ -181,7 +181,7 @@ def flags(staging: Facts, production: Facts, declared: bool | NoData, control: C
     after = "" if wanted else ", after the canary was rolled back"
     offenders = found.measured()
     said = f"{shown(wanted)} in staging, " + ("false in production" if told else "production does not say")
-    return Measured(not offenders.value, (offenders.detail or said) + after)
+    return Measured(not offenders.value, (offenders.detail or said) + after, rolled_back=rolled_back(control))
 
 
 Created = tuple[float, float, str]
@@ -238,8 +238,9 @@ def weight(manifest: Facts, created: Created | NoData, control: Control | NoData
     declared = declared_weight(manifest)
     if declared != WEIGHT:
         return Measured(declared, "declared")
-    if rolled_back(control):
-        return Measured(declared, "declared; the canary was rolled back, so it gets no share to judge")
+    if gone := rolled_back(control):
+        words = "declared; the canary was rolled back, so it gets no share to judge"
+        return Measured(declared, words, rolled_back=gone)
     if isinstance(created, NoData):
         raise created
     staging, production, when = created
@@ -346,8 +347,10 @@ def failed_somewhere(
 def errors_compare(failed: tuple[Failed, Failed], control: Control | NoData) -> Measured:
     """Whether the canary's share of errors is not worse than production's; one without traffic has none."""
     staging, production = failed
-    if rolled_back(control) and staging.created < FEWEST:
-        return Measured(True, f"rolled back, and {staging.created:.0f} new streams in an hour: nothing to compare")
+    gone = rolled_back(control)
+    if gone and staging.created < FEWEST:
+        words = f"rolled back, and {staging.created:.0f} new streams in an hour: nothing to compare"
+        return Measured(True, words, rolled_back=gone)
     if min(staging.created, production.created) < FEWEST:
         raise NotYet(
             f"{staging.created:.0f} new streams in {STAGING} and {production.created:.0f} in {PRODUCTION} in an hour,"
@@ -357,7 +360,7 @@ def errors_compare(failed: tuple[Failed, Failed], control: Control | NoData) -> 
     said = f"{staging.percent:.3g} % errors in {STAGING}, {production.percent:.3g} % in {PRODUCTION}"
     said += f", of {staging.created:.0f} and {production.created:.0f} new streams in an hour"
     worse = staging.percent > allowed and round(staging.errors) > CHANCE
-    return Measured(not worse, f"{said}; at most {allowed:.3g} % would do" if worse else said)
+    return Measured(not worse, f"{said}; at most {allowed:.3g} % would do" if worse else said, rolled_back=gone)
 
 
 def well(answer: Answer) -> bool:
@@ -370,8 +373,8 @@ def signals_compare(
     ratio: Measured | NoData, canary: Answer, production: Answer, control: Control | NoData
 ) -> Measured:
     """Whether the canary retries no more than production allows it, and is well where production is."""
-    if rolled_back(control):
-        return Measured(True, "rolled back: there is nothing to compare")
+    if gone := rolled_back(control):
+        return Measured(True, "rolled back: there is nothing to compare", rolled_back=gone)
     found = Findings()
     with found.examining():
         if isinstance(ratio, NoData):
@@ -387,8 +390,8 @@ def signals_compare(
 @measure(tried(rates(CANARY, STAGING, ERRORS, "1m")), CONTROL)
 def errors_in_traffic(staging: Rates | NoData, control: Control | NoData) -> Measured:
     """The share of errors, in percent, that a canary with traffic has; one that was rolled back has no traffic."""
-    if isinstance(control, Control) and control.rolled_back:
-        return Measured(0.0, f"rolled back: {control.words}")
+    if gone := rolled_back(control):
+        return Measured(0.0, f"rolled back: {gone}", rolled_back=gone)
     if isinstance(staging, NoData):
         raise staging
     words = control.words if isinstance(control, Control) else ""

@@ -34,15 +34,16 @@ def test_page(verdict):
 
 
 def declared(name: str, kind: str) -> Source:
-    """Return whether the page has a metric of production with its type."""
+    """Return whether the page has a metric of the instance that is asked, with its type."""
 
     @measure(METRICS, METRICS.typed(name, kind))
     def there(page: Page, found: Measured) -> Measured:
         if not found.value:
             return found
-        environments = {sample.labels.get("environment", PRODUCTION) for sample in page.series(name)}
-        if PRODUCTION not in environments:
-            return Measured(False, f"{name} is of environment {', '.join(sorted(environments))!r}, not of {PRODUCTION}")
+        mine = page.called("environment", PRODUCTION)
+        environments = {sample.labels.get("environment", mine) for sample in page.series(name)}
+        if mine not in environments:
+            return Measured(False, f"{name} is of environment {', '.join(sorted(environments))!r}, not of {mine}")
         return found
 
     return there
@@ -82,8 +83,8 @@ def view_deviations(answer: Answer, page: Page) -> Measured:
     body = answer.body()
     if body.has("environment"):
         with found.examining():
-            where = body.text("environment")
-            found.expect(where == PRODUCTION, f"the JSON is of {where!r}, not of {PRODUCTION}")
+            where, mine = body.text("environment"), page.called("environment", PRODUCTION)
+            found.expect(where == mine, f"the JSON is of {where!r}, not of {mine}")
     for member, name in MEMBERS.items():
         with found.examining():
             said, told = body.number(f"metrics.{member}"), page.number(name, environment=PRODUCTION)

@@ -85,6 +85,16 @@ def rolled_back(world: World | None = None, weight: float = 0) -> World:
     return (world or World()).put(CONTROL, "state", "rolled_back").put(CONTROL, "weight", weight)
 
 
+@pytest.mark.parametrize("name", ["flag", "weight", "error_rate", "rollback"])
+def test_a_rollback_is_told_beside_the_verdict_and_only_where_it_is_certain(name):
+    told = rolled_back().verdict(f"wsmanager.canary.{name}")
+    assert told.rolled_back == "the controller says rolled_back, weight 0"
+    assert World().verdict(f"wsmanager.canary.{name}").rolled_back is None
+    assert rolled_back(weight=10).verdict(f"wsmanager.canary.{name}").rolled_back is None
+    lost = World().fail(CONTROL, "refused", "nothing there")
+    assert lost.verdict(f"wsmanager.canary.{name}").rolled_back is None
+
+
 def test_after_a_rollback_nobody_is_to_use_the_new_manager():
     said(rolled_back().put(CANARY_JSON, FLAG, False), "wsmanager.canary.flag", OK, "after the canary was rolled back")
     said(rolled_back(), "wsmanager.canary.flag", WARNING, "true in staging")

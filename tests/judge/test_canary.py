@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from healthgate.claim.state import Floor, State
 from healthgate.judge.canary import compare
+from healthgate.judge.verdict import Verdict
 from tests.memory.test_history import VERDICT
 from tests.parts.project import WELL, Outcome, Project
 from tests.parts.target import Target
@@ -27,7 +29,7 @@ CASES = [
     (WARNING, MISSED, 0),
     (WARNING, CRITICAL, 1),
     (WARNING, OK, 0),
-    (CRITICAL, CRITICAL, 0),
+    (CRITICAL, CRITICAL, 12),
     (CRITICAL, WARNING, 0),
     (CRITICAL, UNKNOWN, 12),
     (UNKNOWN, OK, 0),
@@ -62,11 +64,56 @@ def test_a_worse_state_counts_from_the_floor_up(floor: Floor, state: State, code
     assert compare(pair, "old", "new").exit_code == code
 
 
+def of(environment: str, check: str = "boiler.pressure", **changes: Any) -> Verdict:
+    return replace(VERDICT, environment=environment, id=check, **changes)
+
+
 def test_comparing_nothing_is_no_pass() -> None:
-    only = replace(VERDICT, environment="new")
     assert compare([], "old", "new").exit_code == 12
-    assert compare([only], "old", "new").exit_code == 12
-    assert compare([only], "old", "new").alone == ["boiler.pressure"]
+    assert compare([of("new")], "old", "new").exit_code == 12
+    assert compare([of("new")], "old", "new").record()["added"] == ["boiler.pressure"]
+
+
+PAIR = [of("old"), of("new")]
+
+
+def test_what_only_the_baseline_has_is_gone_unless_the_canary_says_that_it_is_absent() -> None:
+    verdicts = [*PAIR, of("old", "boiler.fuel")]
+    gone = compare(verdicts, "old", "new")
+    assert (gone.exit_code, gone.gone, gone.absent) == (12, ["boiler.fuel"], [])
+    assert "gone: asked in old, not in new: boiler.fuel; give the profile of new what they need" in gone.lines()[0]
+    assert "1 checks, 0 worse, 0 unclear, 1 no worse, 1 gone" in gone.lines()[-1]
+
+    declared = compare(verdicts, "old", "new", {"boiler.fuel"})
+    assert (declared.exit_code, declared.gone, declared.absent) == (0, [], ["boiler.fuel"])
+    assert declared.lines()[0] == "not compared, since new says that it does not have it: boiler.fuel"
+    assert gone.record()["alone"] == declared.record()["alone"] == ["boiler.fuel"]
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [(OK, 0), (MISSED, 12), (WARNING, 12), (CRITICAL, 12), (UNKNOWN, 12), (BLOCKED, 12)]
+)
+def test_what_only_the_canary_has_has_to_be_well_there(state: State, code: int) -> None:
+    found = compare([*PAIR, of("new", "boiler.fuel", state=state)], "old", "new")
+    assert (found.exit_code, found.record()["added"]) == (code, ["boiler.fuel"])
+    first = {0: "healthy in new, not asked in old: boiler.fuel", 12: f"unclear: boiler.fuel: {state} in new ("}
+    assert first[code] in found.lines()[0]
+
+
+def test_what_only_one_has_is_muted_by_the_maintenance_of_the_canary() -> None:
+    found = compare([*PAIR, of("new", "boiler.fuel", state=CRITICAL, maintenance="until noon")], "old", "new")
+    assert (found.exit_code, found.muted) == (0, ["boiler.fuel"])
+
+
+@pytest.mark.parametrize("where", ["old", "new"])
+def test_a_canary_that_was_rolled_back_is_told_as_that_and_is_no_pass(where: str) -> None:
+    known = of(where, "boiler.trial", rolled_back="the controller says rolled_back, weight 0")
+    found = compare([*PAIR, known, replace(known, environment="new" if where == "old" else "old")], "old", "new")
+    assert found.exit_code == 1
+    assert found.record()["rolled_back"] == ["boiler.trial"]
+    assert f"rolled back: the controller says rolled_back, weight 0 in {where} (boiler.trial)" in found.lines()
+    assert found.lines()[-1].endswith("2 no worse; it was rolled back")
+    assert Verdict.from_record(known.as_record()) == known
 
 
 @pytest.fixture
@@ -93,13 +140,24 @@ def test_a_canary_that_is_as_ill_as_the_baseline_is_no_worse(
     both: Project, target: Target, canary: Target, workers: list[str]
 ) -> None:
     for one in (target, canary):
-        one.answers["/state"] = {"pressure": 95, "purity": 99}
+        one.answers["/state"] = {"pressure": 85, "purity": 99}
     run = compared(both, *workers)
     assert run.code == 0, run.text
     assert (
         "canary canary against production: 4 checks, 0 worse, 0 unclear, 4 no worse (1 of them ill in both)" in run.text
     )
     assert run.results["run"]["canary"]["no_worse"] == 4
+
+
+def test_where_both_are_critical_nothing_well_is_there_to_compare_with(
+    both: Project, target: Target, canary: Target
+) -> None:
+    for one in (target, canary):
+        one.answers["/state"] = {"pressure": 95, "purity": 99}
+    run = compared(both)
+    assert run.code == 12, run.text
+    assert "unclear: boiler.pressure: critical in canary (95 %" in run.text
+    assert run.results["run"]["canary"]["unclear"] == ["boiler.pressure"]
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "with workers"])
@@ -132,7 +190,25 @@ def test_what_only_one_of_them_has_is_said(both: Project, target: Target) -> Non
     path.write_text(path.read_text() + "kiln: absent\n")
     run = compared(both)
     assert run.code == 0, run.text
-    assert "not compared, since only one of the two is asked: kiln.heat, kiln.door[left], kiln.door[right]" in run.text
+    told = "not compared, since canary says that it does not have it: kiln.heat, kiln.door[left], kiln.door[right]"
+    assert told in run.text
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "with workers"])
+def test_what_the_canary_has_lost_without_a_word_is_red(
+    both: Project, target: Target, canary: Target, workers: list[str]
+) -> None:
+    both.environment("production", boiler={"url": target.url, "token": "${BOILER_TOKEN}"})
+    run = both.run("checks", "--baseline", "production", "--canary", "canary", *workers, BOILER_TOKEN="a-long-token")
+    assert run.results["run"]["canary"]["gone"] == ["boiler.private"]
+    assert run.code == 12, run.text
+    assert "gone: asked in production, not in canary: boiler.private; give the profile of canary" in run.text
+
+    absent = [{"because": "there is no token for it", "checks": ["boiler.private"]}]
+    both.environment("canary", boiler={"url": canary.url, "absent": absent})
+    run = both.run("checks", "--baseline", "production", "--canary", "canary", *workers, BOILER_TOKEN="a-long-token")
+    assert run.results["run"]["canary"]["absent"] == ["boiler.private"]
+    assert run.code == 0, run.text
 
 
 @pytest.mark.parametrize(

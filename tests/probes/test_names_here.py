@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from healthgate import Exposition, Prometheus, System, Url
+from healthgate import Exposition, Prometheus, System, Url, perhaps
 from healthgate.claim.facts import LeftOut, NoData
 from healthgate.claim.here import Absence, Here, Place
 from healthgate.claim.source import Absent, Scene, Source
@@ -42,23 +42,33 @@ app_wait_seconds_count 2
 HERE = Here(metrics={"depth": Place("app_depth"), "wait_ms": Place("app_wait_seconds", 1000)}, labels={"side": "where"})
 
 
+def systems(target: Target, here: Here) -> dict[str, System]:
+    return {"works": Works(url=Url(target.url), prometheus_url=Url(target.url), here=here)}
+
+
 def read(target: Target, source: Source, here: Here) -> Any:
     """Return what a source reads of a target that is asked now."""
-    systems: dict[str, System] = {"works": Works(url=Url(target.url), prometheus_url=Url(target.url), here=here)}
+    there = systems(target, here)
     observer = Observer(Redactor(), lambda _ended, _total: None)
-    tasks = [Task("here", request) for probe in source.probes(systems) for request in probe.requests(systems["works"])]
+    tasks = [Task("here", request) for probe in source.probes(there) for request in probe.requests(there["works"])]
     observer.run(tasks)
     observer.close()
     seen = {task.observation.id: task.observation for task in tasks if task.observation is not None}
-    return source.value(Scene("here", systems, seen))
+    return source.value(Scene("here", there, seen))
 
 
-def page(handler: Any) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Type", "text/plain; version=0.0.4")
-    handler.send_header("Content-Length", str(len(PAGE)))
-    handler.end_headers()
-    handler.wfile.write(PAGE.encode())
+def page_with(text: str) -> Any:
+    def answer(handler: Any) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/plain; version=0.0.4")
+        handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text.encode())
+
+    return answer
+
+
+page = page_with(PAGE)
 
 
 def test_a_page_is_read_by_the_names_of_the_documents(target: Target) -> None:
@@ -112,3 +122,46 @@ def test_a_query_for_a_metric_of_another_unit_is_no_data(target: Target) -> None
 
     with pytest.raises(NoData, match="wait_ms is app_wait_seconds times 1000 here, which no query can be asked for"):
         read(target, SERVER.query("wait_ms"), HERE)
+
+
+LEFT_IS_WEST = Here(labels={"side": "where"}, values={"side": {"left": "west"}})
+
+
+def test_what_a_label_says_here_is_read_and_asked_for_by_what_the_documents_have(target: Target) -> None:
+    target.answers["/metrics"] = page_with('depth{where="west"} 3\ndepth{where="left"} 4\ndepth{where="right"} 5\n')
+
+    found = read(target, METRICS, LEFT_IS_WEST)
+
+    assert [found.number("depth", side=side) for side in ("left", "right")] == [3, 5]
+    assert found.number("depth", side=perhaps("left")) == 3
+    with pytest.raises(NoData, match=r'depth{side="west of the documents"} is missing'):
+        found.number("depth", side="west")
+    with pytest.raises(NoData, match=r'depth{side="east"} is missing'):
+        read(target, METRICS, Here(labels={"side": "where"}, values={"side": {"left": "east"}})).number(
+            "depth", side="left"
+        )
+    assert 'side="west"' in METRICS["depth"].labelled(side="left").where(systems(target, LEFT_IS_WEST))
+
+
+@pytest.mark.parametrize(
+    ("expression", "asked"),
+    [
+        ('depth{side="left"}', 'depth{where="west"}'),
+        ("depth{side='left', x='left'}", "depth{where='west', x='left'}"),
+        ('depth{side != "left"}', 'depth{where != "west"}'),
+        ('depth{side=~"left|right"}', 'depth{where=~"west|right"}'),
+        ('depth{side=~"le.*"}', 'depth{where=~"le.*"}'),
+        ('depth{side="right"} == 1', 'depth{where="right"} == 1'),
+    ],
+)
+def test_a_selector_is_asked_with_what_labels_say_here(expression: str, asked: str) -> None:
+    assert LEFT_IS_WEST.spelt(expression) == asked
+
+
+def test_what_a_query_brings_is_found_by_what_the_documents_have(target: Target) -> None:
+    result = [{"metric": {"where": side}, "value": [time.time(), str(n)]} for n, side in enumerate(("west", "left"))]
+    answered = {"status": "success", "data": {"resultType": "vector", "result": result}}
+    target.answers["/api/v1/query?query=depth"] = lambda handler: handler.reply(200, answered)
+
+    assert read(target, SERVER.query("depth"), LEFT_IS_WEST).number(side="left") == 0
+    assert read(target, SERVER.query("depth").labelled(side="left"), LEFT_IS_WEST) == 0

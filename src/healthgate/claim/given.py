@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from healthgate.claim.source import Absent, Probe, Scene, Source
+from healthgate.claim.source import Absent, Lacking, Probe, Scene, Source
 from healthgate.claim.system import System
 
 
@@ -15,7 +15,9 @@ class FromProfile(Source):
         self.name = name
 
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
-        if getattr(systems.get(self.system.name), self.name, None) is None:
+        if self.system.name not in systems:
+            raise Lacking(self.system.name)
+        if getattr(systems[self.system.name], self.name, None) is None:
             raise Absent(f"{self.system.name}.{self.name}")
         return ()
 
@@ -51,7 +53,7 @@ class FromSettings(Source):
 
     def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
         if self.system.name not in systems:
-            raise Absent(self.system.name)
+            raise Lacking(self.system.name)
         return ()
 
     def value(self, scene: Scene) -> Any:

@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from healthgate.claim.labels import Labels
 from healthgate.claim.path import EACH, Step, below, pattern
 
 SHOWN = 6
@@ -52,7 +53,8 @@ class Absence:
 class Here:
     """The differences of one system. Keys are what the documents say, values what is so here.
 
-    `deadlines` are in seconds, by documented route, as `routes` and `members` are.
+    `deadlines` are in seconds, by documented route, as `routes` and `members` are. `values` are what labels say, by
+    label: a canary says `staging` where the documents have `production`.
     """
 
     routes: Mapping[str, str] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Here:
     members: Mapping[str, Mapping[str, Place]] = field(default_factory=dict)
     metrics: Mapping[str, Place] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     absent: Sequence[Absence] = ()
 
     def path(self, route: str) -> str:
@@ -103,12 +106,34 @@ class Here:
         row = check_id.partition("[")[0]
         return next((one for one in self.absent if {check_id, row} & one.checks), None)
 
+    def called(self, label: str, value: str) -> str:
+        """Return what a label says here where the documents have `value`.
+
+        What is said here of something else is not what the documents mean by it: nothing is called that.
+        """
+        known = self.values.get(label, {})
+        return known[value] if value in known else f"{value} of the documents" if value in known.values() else value
+
+    def labelled(self, labels: Labels) -> dict[str, str]:
+        """Return the labels that are wanted, with what they say here; what a series may be without stays so."""
+        return {name: type(value)(self.called(name, value)) for name, value in labels.items()}
+
     def spelt(self, expression: str) -> str:
-        """Return a PromQL expression with the names of metrics and labels as they are here."""
+        """Return a PromQL expression with the names of metrics and labels, and what labels say, as they are here.
+
+        Of a pattern only plain alternatives, as in `left|right`, are changed.
+        """
+        if self.values:
+            expression = MATCHER.sub(self._matched, expression)
         names = {**{name: place.path for name, place in self.metrics.items()}, **self.labels}
         if not names:
             return expression
         return PROMQL.sub(lambda found: found[1] or names.get(found[2], found[2]), expression)
+
+    def _matched(self, found: re.Match[str]) -> str:
+        label, between, value = found.groups()
+        values = value.split("|") if "~" in between else [value]
+        return label + between + "|".join(self.called(label, one) for one in values) + found[0][-1]
 
     def named_in(self, expression: str) -> Iterator[str]:
         """Yield the names in a PromQL expression, whatever they are names of."""
@@ -117,6 +142,9 @@ class Here:
 
 PROMQL = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`|\[[^]]*\]|\b\d[\w.]*)|([A-Za-z_:][\w:]*)""")
 """A text, a window or a number of an expression, or (second) a name."""
+
+MATCHER = re.compile(r"""\b([A-Za-z_]\w*)(\s*(?:=~|!~|!=|=)\s*["'])([^"'\\]*)["']""")
+"""A label of a selector, what stands between it and its value, and the value."""
 
 AS_DOCUMENTED = Here()
 

@@ -110,6 +110,10 @@ class Absent(Exception):
     """What a source needs, be it a system, a setting or a member, is not in this environment; the text names it."""
 
 
+class Lacking(Absent):
+    """It is not in this environment, and its profile says so: a system that is `absent`, or what is under `absent`."""
+
+
 @dataclass(frozen=True)
 class Member:
     """A member of the answer to a documented route, and the probe that reads it."""
@@ -161,7 +165,7 @@ class Probe(Source):
         """Return the settings of this probe's system; Absent names what this environment leaves out."""
         settings = systems.get(self.system.name)
         if settings is None:
-            raise Absent(self.system.name)
+            raise Lacking(self.system.name)
         for name in self.needs:
             if getattr(settings, name, None) is None:
                 raise Absent(f"{self.system.name}.{name}")
@@ -258,7 +262,7 @@ class Field(Source):
         found = self.parent.probes(systems)
         here = self._here(systems)
         if here is not None and (absence := here[1].lacks(here[0].route, here[0].path)) is not None:
-            raise Absent(f"{here[0].probe.system.name} lacks {absence}")
+            raise Lacking(f"{here[0].probe.system.name} lacks {absence}")
         return found
 
     def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:
@@ -327,12 +331,14 @@ class Measured:
     """A computed reading with words that make it understandable: which symbols, which two figures.
 
     `contradiction` says why the claim does not hold although the value alone would pass (a price that is right
-    but old): the state is then at least the mildest alert line of the limit.
+    but old): the state is then at least the mildest alert line of the limit. `rolled_back` says how it is known that
+    the canary this is about was rolled back: whatever the value is, it is no reason to roll on.
     """
 
     value: float | int | str | bool
     detail: str = ""
     contradiction: str = ""
+    rolled_back: str = ""
 
 
 class Derived(Source):

@@ -35,12 +35,14 @@ class Differences:
     def read(self, given: Mapping[str, tuple[yaml.Node, yaml.Node]]) -> Here:
         """Return what the keys of DIFFERENCES among `given` say."""
         node = {name: given[name][1] for name in DIFFERENCES if name in given}
+        labels, values = self._labels(node["labels"]) if "labels" in node else ({}, {})
         here = Here(
             routes=self._routes(node["routes"]) if "routes" in node else {},
             deadlines=self._deadlines(node["deadlines"]) if "deadlines" in node else {},
             members=self._members(node["members"]) if "members" in node else {},
             metrics=self._metrics(node["metrics"]) if "metrics" in node else {},
-            labels=self._labels(node["labels"]) if "labels" in node else {},
+            labels=labels,
+            values=values,
             absent=self._absent(node["absent"]) if "absent" in node else (),
         )
         self._refuse_contradictions(here, node)
@@ -149,14 +151,37 @@ class Differences:
                 found[name] = place
         return found
 
-    def _labels(self, node: yaml.Node) -> dict[str, str]:
+    def _labels(self, node: yaml.Node) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        """Return what labels are called here, and what they say, by label and by what the documents have."""
         found: dict[str, str] = {}
-        for name, _, value in self._pairs(node, "labels", "its name here"):
+        values: dict[str, dict[str, str]] = {}
+        for name, _, node_here in self._pairs(node, "labels", "its name here"):
+            value: yaml.Node | None = node_here
+            if isinstance(node_here, yaml.MappingNode):
+                given = self.nodes.members(node_here)
+                if not given or set(given) - {"name", "values"}:
+                    words = f"labels: {printable(name, 60)} has {', '.join(given) or 'no key'}; expected {LABEL}"
+                    self._complain(node_here, words)
+                    continue
+                value = given["name"][1] if "name" in given else None
+                values |= {name: self._values(given["values"][1], name)} if "values" in given else {}
+            if value is None:
+                continue
             spelt = self._text(value, f"labels: {name}", "the name of a label", str.isidentifier)
             if spelt is not None and spelt in found.values():
                 self._complain(value, f"labels: two labels are {spelt}; one has another name")
             elif spelt is not None:
                 found[name] = spelt
+        return found, values
+
+    def _values(self, node: yaml.Node, label: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for said, _, value in self._pairs(node, f"labels: {printable(label, 60)}: values", "what it says here"):
+            here = self._text(value, f"labels: {printable(label, 60)}: {printable(said, 60)}", "text", bool)
+            if here is not None and here in found.values():
+                self._complain(value, f"labels: two values of {printable(label, 60)} are {here}; expected one of each")
+            elif here is not None:
+                found[said] = here
         return found
 
     def _absent(self, node: yaml.Node) -> list[Absence]:
@@ -250,6 +275,8 @@ class Differences:
                 words = f"metrics: {name} has a name here, and is absent at {absent.position}; keep one"
                 self._complain(nodes["metrics"], words)
 
+
+LABEL = "its name here, or {name: stage, values: {production: staging}}, of which either may be left out"
 
 ABSENT_KEYS = ("because", "checks", "members", "metrics")
 

@@ -165,10 +165,21 @@ def _differences() -> dict[str, Any]:
         "members": ("where a member stands here, by path and member of the documents",
                     by_route | {"additionalProperties": places}),
         "metrics": ("what a metric is called here", places),
-        "labels": ("what a label is called here", {"type": "object", "additionalProperties": {"type": "string"}}),
+        "labels": ("what a label is called here, and what it says by what the documents have",
+                   {"type": "object", "additionalProperties": {"oneOf": [{"type": "string"}, _label()]}}),
         "absent": ("what this place does not have, and why", {"type": "array", "minItems": 1, "items": absence}),
     }  # fmt: skip
     return {name: {"description": words, **kind} for name, (words, kind) in texts.items()}
+
+
+def _label() -> dict[str, Any]:
+    values = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string", "minLength": 1}}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "minProperties": 1,
+        "properties": {"name": {"type": "string"}, "values": values},
+    }
 
 
 def _scaled() -> dict[str, Any]:

@@ -61,8 +61,8 @@ def lines(system: str, here: Here) -> str:
         said["members"] = {route: _places(several) for route, several in here.members.items()}
     if here.metrics:
         said["metrics"] = _places(here.metrics)
-    if here.labels:
-        said["labels"] = dict(here.labels)
+    if here.labels or here.values:
+        said["labels"] = {name: _label(here, name) for name in {**here.labels, **here.values}}
     if here.absent:
         said["absent"] = [_absence(one) for one in here.absent]
     return yaml.safe_dump({system: said}, sort_keys=False, allow_unicode=True, width=110)
@@ -73,6 +73,13 @@ def _places(several: Mapping[str, Place]) -> dict[str, Any]:
         name: place.path if place.times == 1 else {"path": place.path, "times": place.times}
         for name, place in several.items()
     }
+
+
+def _label(here: Here, name: str) -> str | dict[str, Any]:
+    if name not in here.values:
+        return here.labels[name]
+    spelt = {"name": here.labels[name]} if name in here.labels else {}
+    return {**spelt, "values": dict(here.values[name])}
 
 
 def _absence(one: Absence) -> dict[str, Any]:

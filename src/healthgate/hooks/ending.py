@@ -69,9 +69,11 @@ class Ending:
         self.verdicts = {nodeid: came[nodeid] for nodeid in self.selection.nodeids if nodeid in came}
         if self.option.canary:
             from healthgate.judge.canary import compare  # noqa: PLC0415
+            from healthgate.observe.plan import declared_absent  # noqa: PLC0415
 
             baseline, canary = self.run.profiles
-            self.comparison = compare(self.verdicts.values(), baseline, canary)
+            checks, present = self.run.catalogue.checks.values(), self.run.profiles[canary].present()
+            self.comparison = compare(self.verdicts.values(), baseline, canary, declared_absent(checks, present))
         status = int(exitstatus)
         if status == 2 and str(getattr(session, "shouldfail", "")).startswith("stopping after"):
             status = 1  # xdist ends -x and --maxfail as an interruption

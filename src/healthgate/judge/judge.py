@@ -274,9 +274,9 @@ class Judge:
             return said(State.PENDING, None, waiting.not_known(nothing, self._needs))
         except NoData as nothing:
             return self._explained(check, nothing) or said(State.UNKNOWN, None, f"no data: {nothing}")
-        detail = contradiction = ""
+        detail = contradiction = rolled_back = ""
         if isinstance(found, Measured):
-            detail, contradiction = found.detail, found.contradiction
+            detail, contradiction, rolled_back = found.detail, found.contradiction, found.rolled_back
             value: object = found.value
         else:
             value = found.raw if isinstance(found, Facts) else found
@@ -304,7 +304,8 @@ class Judge:
         if state is State.PENDING:
             reason += f"; {self._so_far(check, value, samples)}"
         outlook = self._outlook(check, limit, value, at)
-        return replace(said(state, value, f"{reason}; {outlook}" if outlook else reason), outlook=outlook)
+        verdict = said(state, value, f"{reason}; {outlook}" if outlook else reason)
+        return replace(verdict, outlook=outlook, rolled_back=printable(rolled_back, 200) or None)
 
     def _outlook(self, check: Check, limit: Limit, value: object, at: float | None) -> str | None:
         """Say which line the value will cross at the rate of the last days, where earlier runs tell of that."""

@@ -23,6 +23,7 @@ class Verdict:
     `echoes` are the checks a roll-up merely sums up: they fail as badly, and say what is wrong.
     `outlook` is which line will be crossed when, at the rate of the last days; None where that is not known.
     `samples` are the readings this run took before the last one, where it watched a window: when, and what.
+    `rolled_back` says how it is known that the canary the check is about was rolled back; None where it is not known.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Verdict:
     echoes: tuple[str, ...] = ()
     outlook: str | None = None
     samples: tuple[tuple[float, float | int | str | bool], ...] = field(default=())
+    rolled_back: str | None = None
 
     @property
     def is_early(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from healthgate.claim.catalogue import Catalogue
 from healthgate.claim.check import Check
-from healthgate.claim.source import Absent, Probe
+from healthgate.claim.source import Absent, Lacking, Probe
 from healthgate.claim.system import System
 
 
@@ -33,13 +33,26 @@ def plan(selected: Iterable[Check], catalogue: Catalogue, systems: Mapping[str, 
 
 def left_out(check: Check, systems: Mapping[str, System]) -> str | None:
     """Return what this environment leaves out that `check` needs (a system or a setting), or None."""
+    absent = _absent(check, systems)
+    return str(absent) if absent is not None else None
+
+
+def declared_absent(checks: Iterable[Check], systems: Mapping[str, System]) -> frozenset[str]:
+    """Return the ids of those checks that this environment says it does not have, or cannot have.
+
+    That a setting is left out says no such thing: it may be a gap in the profile.
+    """
+    return frozenset(check.id for check in checks if isinstance(_absent(check, systems), Lacking))
+
+
+def _absent(check: Check, systems: Mapping[str, System]) -> Absent | None:
     if check.system not in systems:
-        return check.system
+        return Lacking(check.system)
     absence = systems[check.system].here.lacks_check(check.id)
     if absence is not None:
-        return f"{check.system} lacks {absence}"
+        return Lacking(f"{check.system} lacks {absence}")
     try:
         check.probes(systems)
     except Absent as absent:
-        return str(absent)
+        return absent
     return None

@@ -11,7 +11,7 @@ from healthgate.claim.facts import NoData
 from healthgate.claim.here import AS_DOCUMENTED, Here
 from healthgate.claim.observation import Observation, Request
 from healthgate.claim.shape import Expected
-from healthgate.claim.source import Absent, Derived, Later, Measured, Probe, Scene, Source
+from healthgate.claim.source import Derived, Lacking, Later, Measured, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.claim.tally import Growth, Tally
 from healthgate.printable import printable
@@ -106,7 +106,7 @@ class Series(Source):
         found = self.page.probes(systems)
         here = self._exposition.settings(systems).here
         if (absence := here.lacks_metric(self.name)) is not None:
-            raise Absent(f"{self._exposition.system.name} lacks {absence}")
+            raise Lacking(f"{self._exposition.system.name} lacks {absence}")
         return found
 
     def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:
@@ -117,9 +117,10 @@ class Series(Source):
         return page.number(self.name, **self.labels)
 
     def where(self, systems: Mapping[str, System]) -> str:
-        place = self._exposition.settings(systems).here.metrics.get(self.name)
-        here = f" (here {place})" if place is not None else ""
-        return f"{self.page.where(systems)} · {Sample(self.name, self.labels, 0)}{here}"
+        here = self._exposition.settings(systems).here
+        place = here.metrics.get(self.name)
+        known = f" (here {place})" if place is not None else ""
+        return f"{self.page.where(systems)} · {Sample(self.name, here.labelled(self.labels), 0)}{known}"
 
 
 class Total(Series):

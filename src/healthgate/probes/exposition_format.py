@@ -203,6 +203,10 @@ class Page:
         """What is wrong with the page although it can be read: doubled and odd samples; 50 at most."""
         return self.content.defects
 
+    def called(self, label: str, value: str) -> str:
+        """Return what a label says here where the documents have `value`."""
+        return self.here.called(label, value)
+
     def kind(self, name: str, /) -> str:
         """Return the type of a family or sample: gauge, counter, histogram, summary, untyped; NoData where absent."""
         found = self.content.kinds.get(name)
@@ -214,7 +218,7 @@ class Page:
 
     def series(self, name: str, /, **labels: str) -> list[Sample]:
         """Return the series of a name that have these labels, at least one, each a finite number of now."""
-        several = self.content.samples.get(name, [])
+        several, labels = self.content.samples.get(name, []), self.here.labelled(labels)
         if not several and (absence := self.here.lacks_metric(name)) is not None:
             raise LeftOut(f"{name} is absent here ({absence.position})")
         if not several:
@@ -245,7 +249,7 @@ class Page:
         """Return the only series of a name that has these labels."""
         found = self.series(name, **labels)
         if len(found) > 1:
-            asked = Sample(name, labels, 0)
+            asked = Sample(name, self.here.labelled(labels), 0)
             raise NoData(f"{asked} has {len(found)} series where one is expected: {found[0]}, {found[1]}")
         return found[0]
 

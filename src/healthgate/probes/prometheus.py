@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from healthgate.claim.facts import Facts, NoData
 from healthgate.claim.observation import Observation, Request
-from healthgate.claim.source import Absent, Probe, Scene, Source
+from healthgate.claim.source import Lacking, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.duration import seconds, spoken
 from healthgate.probes.exposition import Exposition, ExpositionRequest
@@ -185,7 +185,7 @@ class Asked(Api):
         here = self.settings(systems).here
         for name in here.named_in(self.expression) if here.absent else ():
             if (absence := here.lacks_metric(name)) is not None:
-                raise Absent(f"{self.system.name} lacks {absence}")
+                raise Lacking(f"{self.system.name} lacks {absence}")
         return super().probes(systems)
 
     def lines(self, scene: Scene, *kinds: str) -> tuple[Line, ...]:
@@ -246,7 +246,7 @@ class Query(Asked):
         return _in_time_of(settings.time_scale, super().spelt(settings))
 
     def value(self, scene: Scene) -> Vector:
-        return Vector(self.expression, self.lines(scene, "vector", "scalar"))
+        return Vector(self.expression, self.lines(scene, "vector", "scalar"), self.settings(scene.systems).here)
 
     @property
     def number(self) -> "Number":
@@ -299,7 +299,7 @@ class Range(Asked):
         return RangeRequest(**vars(super().request(settings)), back=self.back, step=self.step)
 
     def value(self, scene: Scene) -> Matrix:
-        return Matrix(self.expression, self.lines(scene, "matrix"))
+        return Matrix(self.expression, self.lines(scene, "matrix"), self.settings(scene.systems).here)
 
 
 @dataclass(frozen=True)
@@ -323,7 +323,7 @@ class Raw(Asked):
         super().__init__(server, words, QUERY, f"{selector}[{round(back * 1000)}ms]")
 
     def value(self, scene: Scene) -> Matrix:
-        return Matrix(self.expression, self.lines(scene, "matrix"))
+        return Matrix(self.expression, self.lines(scene, "matrix"), self.settings(scene.systems).here)
 
 
 class RulesProbe(Api):

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from healthgate.claim.facts import Facts, NoData, iso_moment
+from healthgate.claim.here import AS_DOCUMENTED, Here
 from healthgate.claim.observation import Observation
 from healthgate.duration import spoken
 from healthgate.printable import printable
@@ -94,14 +95,16 @@ def spelt(labels: Mapping[str, str]) -> str:
 
 
 class Result:
-    """What a query brought: `lines`, never none."""
+    """What a query brought: `lines`, never none. `here` says what labels say where the documents have another value."""
 
-    def __init__(self, expression: str, lines: tuple[Line, ...]) -> None:
+    def __init__(self, expression: str, lines: tuple[Line, ...], here: Here = AS_DOCUMENTED) -> None:
         self.expression = expression
         self.lines = lines
+        self.here = here
 
     def having(self, **labels: str) -> list[Line]:
         """Return the series with these labels, at least one, all of finite numbers."""
+        labels = self.here.labelled(labels)
         found = [line for line in self.lines if labels.items() <= line.labels.items()]
         if not found:
             raise NoData(f"{printable(self.expression, 120)} gives no series {spelt(labels)}; it gives {self.lines[0]}")

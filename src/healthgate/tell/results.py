@@ -110,4 +110,5 @@ def _check(verdict: Verdict, nodeid: str) -> dict[str, Any]:
         "action": verdict.action,
         "runbook": verdict.runbook,
         "nodeid": nodeid,
+        "rolled_back": verdict.rolled_back,
     }
