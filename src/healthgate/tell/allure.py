@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from zlib import crc32
 
@@ -29,6 +29,9 @@ from healthgate.tell.pictures import has_scale, picture
 from healthgate.tell.results import moment
 from healthgate.tell.results_folder import ResultsFolder
 from healthgate.tell.run_link import web_address
+
+if TYPE_CHECKING:
+    from healthgate.tell.trial_picture import Course
 
 SCHEMA = 1
 
@@ -59,7 +62,8 @@ class Crash:
 class Finding:
     """One check as it is told: its verdict, and what else there is. `past` is None where no history is kept.
 
-    `crash` is what befell the test of a verdict that is healthy, `output` what the test printed and logged.
+    `crash` is what befell the test of a verdict that is healthy, `output` what the test printed and logged. `trial` is
+    how a comparison came to its verdict: its picture stands in the place of that of the limit.
     """
 
     verdict: Verdict
@@ -68,6 +72,7 @@ class Finding:
     crash: Crash | None = None
     trace: str = ""
     output: Sequence[tuple[str, str]] = ()
+    trial: "Course | None" = None
 
 
 @dataclass(frozen=True)
@@ -283,8 +288,11 @@ class Telling:
     def _attachments(self, finding: Finding) -> "Iterator[Attachment]":
         verdict = finding.verdict
         looks = self._looks(finding)
-        drawn = picture(finding.limit, verdict.value, verdict.state, looks)
-        if drawn is not None:
+        if finding.trial is not None:
+            from healthgate.tell import trial_picture  # noqa: PLC0415
+
+            yield _attachment("trial", SVG, self.redactor.text(trial_picture.picture(finding.trial)), verdict)
+        elif (drawn := picture(finding.limit, verdict.value, verdict.state, looks)) is not None:
             yield _attachment(_title(finding.limit, len(looks)), SVG, drawn, verdict)
         for observation in self._observations(verdict):
             yield from self._evidence_of(observation, verdict)
