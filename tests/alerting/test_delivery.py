@@ -1,5 +1,6 @@
 """Whatever answers in place of an Alertmanager: a bounded time, one line, and the next run tries again."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -262,3 +263,29 @@ def test_a_run_without_the_options_loads_nothing_of_this(project: Project) -> No
     assert "healthgate.tell.alerting.alertmanager" in loaded
     assert "notices" not in loaded
     assert "apprise" not in loaded
+
+
+def test_a_run_that_finds_a_canary_worse_sends_an_alert_that_asks_for_its_rollback(
+    project: Project, target: Target
+) -> None:
+    """Baseline and canary are one target, and the baseline may have more."""
+    target.answers["/state"] = {"pressure": 95, "purity": 99}
+    milder = {"boiler.pressure": {"objective": 97, "warning": 98, "critical": 99, "because": "it is the old one"}}
+    project.environment("works", boiler={"url": target.url}, thresholds=milder)
+    project.environment("next", boiler={"url": target.url})
+    behave, seen = answering(TAKEN)
+    with Hostile(behave) as server:
+        pair = ("--baseline", "works", "--canary", "next")
+        outcome = project.run("checks", *pair, "--alertmanager", server.url)
+        assert outcome.code == 1, outcome.text
+        assert outcome.results["run"]["canary"]["decision"] == "rollback"
+        told = {one["labels"]["alertname"]: one for post in seen for one in json.loads(post.partition(b"\r\n\r\n")[2])}
+        seen.clear()
+        target.answers["/state"] = {"pressure": 50, "purity": 99}
+        assert project.run("checks", *pair, "--alertmanager", server.url).code == 0
+
+    labels = told["healthgate.canary"]["labels"]
+    assert (labels["action"], labels["environment"], labels["severity"]) == ("rollback", "next", "critical")
+    assert "worse: boiler.pressure: critical in next" in told["healthgate.canary"]["annotations"]["summary"]
+    assert "action" not in told["boiler.pressure"]["labels"]
+    assert seen == []

@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from healthgate.claim.state import Floor, State
 from healthgate.judge.verdict import Verdict
-from healthgate.tell.account import Account
+from healthgate.tell.account import Account, CanaryDecision
 from healthgate.tell.alerting import alert as alerts
 from healthgate.tell.alerting.alert import FAR, RENEWED, Alert, Links
-from healthgate.tell.alerting.concern import concerns, is_whole
+from healthgate.tell.alerting.concern import CANARY, concerns, is_whole
 from healthgate.tell.alerting.plan import Holding, parcels
 from tests.alerting.telling import BLOCKED, CRITICAL, MISSED, OK, PENDING, UNKNOWN, WARNING, account, verdict
 
@@ -196,3 +197,46 @@ def test_results_that_a_run_lost_are_told_and_healed_by_a_run_that_lost_none() -
     assert lost(1) == [("healthgate.results_lost", None)]
     assert lost(3, selection="cadence=30s") == [("healthgate.results_lost[cadence=30s]", UNKNOWN)]
     assert lost(3, selection="system=boiler,part") == []
+
+
+def canary(decision: str, **more: Any) -> Account:
+    """Return the account of a run that compared a canary."""
+    found = CanaryDecision("production", "works", decision, "worse: boiler.pressure: critical in works")
+    return run(verdict(OK), canary=found, **more)
+
+
+@pytest.mark.parametrize(
+    ("decision", "held", "sent"),
+    [
+        ("rollback", False, ({"critical"}, NOTHING)),
+        ("rollback", True, (NOTHING, NOTHING)),
+        ("inconclusive", False, (NOTHING, NOTHING)),
+        ("inconclusive", True, (NOTHING, NOTHING)),
+        ("pass", True, (NOTHING, {"critical"})),
+        ("rolled_back", True, (NOTHING, {"critical"})),
+        ("pass", False, (NOTHING, NOTHING)),
+    ],
+)
+def test_a_canary_that_is_worse_asks_for_its_rollback_until_it_passes_or_was_rolled_back(
+    decision: str, held: bool, sent: tuple[set[str], set[str]]
+) -> None:
+    (concern,) = (one for one in concerns(canary("rollback")) if one.verdict.id == CANARY)
+    fires = alerts.of(concern, NOW, Links())
+    assert (fires.labels["action"], fires.labels["severity"], fires.labels["environment"]) == (
+        *("rollback", "critical"),
+        "works",
+    )
+    assert "worse: boiler.pressure" in fires.annotations["summary"]
+
+    found = list(parcels(concerns(canary(decision)), ["works"], holding([fires] if held else []), NOW, Links()))
+    told = [one for parcel in found for one in parcel.alerts if one.labels["alertname"] == CANARY]
+    fired = {one.labels["state"] for one in told if one.ends > NOW}
+    over = {one.labels["state"] for one in told if one.ends == NOW}
+    assert (fired, over) == sent
+
+
+def test_only_what_a_comparison_asks_for_has_an_action() -> None:
+    assert "action" not in alerts.of(concerns(run(verdict(CRITICAL)))[0], NOW, Links()).labels
+    interrupted = canary("rollback")
+    stopped = replace(interrupted, facts=replace(interrupted.facts, exit_code=2))
+    assert CANARY not in {one.verdict.id for one in concerns(stopped)}

@@ -181,6 +181,11 @@ def test_the_example_configuration_is_one() -> None:
         ({"alertname": "boiler.pressure", "job": "healthgate", "severity": "warning"}, "channel"),
         ({"alertname": "boiler.pressure", "job": "healthgate", "severity": "critical"}, "pager"),
         ({"alertname": "boiler.pressure", "severity": "critical"}, "pager"),
+        ({"alertname": "healthgate.canary", "job": "healthgate", "severity": "critical"}, "pager"),
+        (
+            {"alertname": "healthgate.canary", "job": "healthgate", "severity": "critical", "action": "rollback"},
+            "rollback,pager",
+        ),
         ({"alertname": "boiler.pressure", "severity": "objective"}, "channel"),
     ],
 )

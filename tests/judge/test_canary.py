@@ -41,10 +41,14 @@ CASES = [
 ]
 
 
+DECISIONS = {0: "pass", 1: "rollback", 10: "rollback", 12: "inconclusive"}
+
+
 @pytest.mark.parametrize(("before", "now", "code"), CASES)
 def test_one_check_decides_alone(before: State, now: State, code: int) -> None:
     pair = [replace(VERDICT, environment="old", state=before), replace(VERDICT, environment="new", state=now)]
-    assert compare(pair, "old", "new").exit_code == code
+    found = compare(pair, "old", "new")
+    assert (found.exit_code, found.decision) == (code, DECISIONS[code])
 
 
 @pytest.mark.parametrize(
@@ -110,7 +114,7 @@ def test_a_canary_that_was_rolled_back_is_told_as_that_and_is_no_pass(where: str
     known = of(where, "boiler.trial", rolled_back="the controller says rolled_back, weight 0")
     found = compare([*PAIR, known, replace(known, environment="new" if where == "old" else "old")], "old", "new")
     assert found.exit_code == 1
-    assert found.record()["rolled_back"] == ["boiler.trial"]
+    assert (found.decision, found.record()["rolled_back"]) == ("rolled_back", ["boiler.trial"])
     assert f"rolled back: the controller says rolled_back, weight 0 in {where} (boiler.trial)" in found.lines()
     assert found.lines()[-1].endswith("2 no worse; it was rolled back")
     assert Verdict.from_record(known.as_record()) == known

@@ -168,9 +168,12 @@ class Ending:
         self.notes += allure.notes
 
     def _account(self, facts: results.RunFacts) -> "Account":
-        from healthgate.tell.account import Account  # noqa: PLC0415
+        from healthgate.tell.account import Account, CanaryDecision  # noqa: PLC0415
 
-        run = self.run
+        run, compared = self.run, self.comparison
+        canary = None
+        if compared is not None:
+            canary = CanaryDecision(compared.baseline, compared.canary, compared.decision, compared.lines()[0])
         seen = run.replayed.taken if run.replayed else facts.started + facts.duration_s
         return Account(
             facts=facts,
@@ -188,6 +191,7 @@ class Ending:
             stages={name: one.stage for name, one in run.profiles.items()},
             known=frozenset(run.catalogue.checks),
             history=self.history,
+            canary=canary,
         )
 
     def _try_to_write(self, path: Path, write: Callable[[Path], None]) -> None:

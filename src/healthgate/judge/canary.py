@@ -61,8 +61,18 @@ class Comparison:
         """
         codes = [outcome.CODE_OF[pair.canary.state] for pair in self.worse]
         codes += [outcome.FAILED] if self.rolled_back else []
-        open_ends = (self.unclear, self.gone, self._ill_alone, not self.no_worse)
-        return outcome.worst([*codes, outcome.INCONCLUSIVE] if any(open_ends) else codes)
+        return outcome.worst([*codes, outcome.INCONCLUSIVE] if self._is_open else codes)
+
+    @property
+    def decision(self) -> str:
+        """`rolled_back` where it was, `rollback` where it is worse, else `inconclusive` or `pass`."""
+        if self.rolled_back or self.worse:
+            return "rolled_back" if self.rolled_back else "rollback"
+        return "inconclusive" if self._is_open else "pass"
+
+    @property
+    def _is_open(self) -> bool:
+        return bool(self.unclear or self.gone or self._ill_alone or not self.no_worse)
 
     @property
     def _ill_alone(self) -> list[Verdict]:
@@ -102,6 +112,7 @@ class Comparison:
         return {
             "baseline": self.baseline,
             "canary": self.canary,
+            "decision": self.decision,
             "worse": [pair.id for pair in self.worse],
             "unclear": [pair.id for pair in self.unclear],
             "no_worse": len(self.no_worse),

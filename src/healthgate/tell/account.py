@@ -19,13 +19,24 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
+class CanaryDecision:
+    """What a comparison of two environments came to: `decision` is rollback, rolled_back, inconclusive or pass."""
+
+    baseline: str
+    canary: str
+    decision: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Account:
     """What there is to tell of a run. `facts.exit_code` counts what could not be delivered so far.
 
     `floors` are those of the environments. `selection` names the options that confined the run, or `all`. `seen` is
     when the systems were seen, in seconds since 1970. `selected` counts the selected checks of each environment.
     `stages` says of each environment what it is (its label `stage`, else its name); `known` are the ids of all checks
-    there are, selected or not. `history` is None where none is kept, or where it could not be opened.
+    there are, selected or not. `history` is None where none is kept, or where it could not be opened. `canary` is what
+    a comparison came to, None where the run makes none.
     """
 
     facts: RunFacts
@@ -43,6 +54,7 @@ class Account:
     stages: dict[str, str] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
     history: "History | None" = None
+    canary: CanaryDecision | None = None
 
     @cached_property
     def worst_first(self) -> list[Verdict]:

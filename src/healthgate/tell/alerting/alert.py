@@ -8,7 +8,7 @@ from healthgate.claim.state import State
 from healthgate.judge.series import bounded
 from healthgate.printable import printable
 from healthgate.tell.account import told
-from healthgate.tell.alerting.concern import Concern, listed
+from healthgate.tell.alerting.concern import CANARY, Concern, listed
 from healthgate.tell.results import moment
 
 JOB = "healthgate"
@@ -84,6 +84,8 @@ def of(concern: Concern, now: float, links: Links) -> Alert:
         "severity": concern.severity,
         "root": concern.root,
     }
+    if verdict.id == CANARY:
+        labels["action"] = "rollback"
     starts = min(now, verdict.since or verdict.observed_at or now)
     named = {name: bounded(value) for name, value in labels.items()}
     return Alert(named, starts, now + FAR, annotations(concern, links), links.run)

@@ -14,6 +14,12 @@ RUNS = "healthgate"
 """The system of what is told of the runs themselves; no check can have an id that begins so."""
 
 LOST = f"{RUNS}.results_lost"
+
+CANARY = f"{RUNS}.canary"
+"""What is told of a canary that is worse than its baseline, with `action="rollback"`."""
+
+DECIDED = {"rollback": State.CRITICAL, "inconclusive": State.UNKNOWN}
+"""What a decision on a canary means to people; what passed, or was rolled back already, asks nothing of them."""
 PART = "part"
 """What the selection of a run ends in that was confined to some checks by name, and is made once, by hand."""
 
@@ -80,7 +86,7 @@ def concerns(account: Account) -> list[Concern]:
         _concern(verdict, account, tuple(blocked[verdict.environment, verdict.id])) for verdict in account.verdicts
     ]
     found.sort(key=lambda concern: WORST_FIRST.index(concern.verdict.state))
-    return [*found, *_lost(account)]
+    return [*found, *_lost(account), *_canary(account)]
 
 
 def seen_later(several: list[Concern], newest: Mapping[tuple[str, str], float], account: Account) -> set[Key]:
@@ -168,3 +174,30 @@ def _lost(account: Account) -> Iterator[Concern]:
             observed_at=account.seen,
         )
         yield Concern(verdict, None if verdict.healthy else state, "critical", verdict.id)
+
+
+def _canary(account: Account) -> Iterator[Concern]:
+    """Yield what a comparison came to: only a rollback is told anew, and what cannot be told ends nothing."""
+    found = account.canary
+    if found is None or not came_to_its_end(account):
+        return
+    verdict = Verdict(
+        id=CANARY,
+        environment=found.canary,
+        system=RUNS,
+        name=f"the canary is no worse than {found.baseline}",
+        state=DECIDED.get(found.decision, State.OK),
+        severity="critical",
+        value=found.decision,
+        unit="",
+        limit='"pass"',
+        reason=found.reason,
+        floor=account.floors[found.canary],
+        cause="what was changed in the canary",
+        action="roll the canary back",
+        runbook="",
+        change="",
+        where=f"{found.baseline} and {found.canary}",
+        observed_at=account.seen,
+    )
+    yield Concern(verdict, State.CRITICAL if found.decision == "rollback" else None, "critical", verdict.id)
