@@ -28,6 +28,7 @@ CLASHING = (
     frozenset({"F.wsm.retry", "F.wsm.staging"}),
     frozenset({"F.gw.view_bias", "F.mkt.symbol_missing"}),
     frozenset({"F.gw.accept_bad_token", "LAB_EXPIRED_TOKEN"}),
+    frozenset({"F.mkt.pool", "F.mkt.redis_latency"}),
     frozenset({"F.sse.ghosts", "F.sse.counter_back"}),
 )
 """Faults, and variables of a run, that move the same figure, each to another place, or that hide one another."""
