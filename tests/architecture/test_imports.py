@@ -55,7 +55,7 @@ OFFER = ("readings", "shapes")
 LEVELS = (
     ("words",),
     ("wire", "claim"),
-    ("probes", "environment", "observe", "judge"),
+    ("probes", "environment", "observe", "judge", "canary"),
     ("memory",),
     ("run", "tell"),
     ("render", "page", "fit", "new", "baseline"),
