@@ -9,10 +9,6 @@ from healthgate.canary.bets import Bets
 from healthgate.canary.swaps import FIRST, WIDEST, Proof, Swaps
 
 
-def never() -> float:
-    raise AssertionError("a coin was thrown")
-
-
 def ways(ticks: list[list[int]]) -> list[list[int]]:
     """Return every way in which each tick's values could have fallen to the canary."""
     return [list(way) for way in product(*ticks)]
@@ -44,7 +40,7 @@ def test_of_all_ways_no_more_cross_the_line_than_may_whatever_the_values_are(sev
         spend = spending(looks, 0.1)
         every = ways(ticks)
         for way in every:
-            swaps = Swaps(never)
+            swaps = Swaps(1)
             for place, tick, spent in zip(way, ticks, spend, strict=True):
                 rest = list(tick)
                 rest.remove(place)
@@ -57,14 +53,14 @@ def test_of_all_ways_no_more_cross_the_line_than_may_whatever_the_values_are(sev
 
 def test_chance_is_the_share_of_ways_that_lie_as_far_up() -> None:
     ticks = [3, 1, 4, 1, 5, 9, 2, 6]
-    swaps = Swaps(never)
+    swaps = Swaps(1)
     for size in ticks:
         swaps.add([size, -size] if size != 4 else [-size, size])
     swaps.look(0.0)
     seen = sum(ticks) - 8
     every = [sum(way) for way in ways([[size, -size] for size in ticks])]
 
-    assert swaps.chance == pytest.approx(sum(one >= seen for one in every) / len(every))
+    assert swaps.chance() == pytest.approx(sum(one >= seen for one in every) / len(every))
     assert not swaps.beyond
 
 
@@ -72,9 +68,9 @@ def test_a_grid_that_became_coarser_says_what_a_wide_one_does(monkeypatch: pytes
     rng = random.Random(3)
     pairs = [[1.04**tick * rng.gauss(0.3, 1), 1.04**tick * rng.gauss(0, 1)] for tick in range(120)]
     found = []
-    for widest, coin in ((100_000, never), (WIDEST, rng.random)):
+    for widest in (100_000, WIDEST):
         monkeypatch.setattr("healthgate.canary.swaps.WIDEST", widest)
-        proof = Proof(120, coin)
+        proof = Proof(120, 7)
         for pair in pairs:
             proof.add(pair)
             proof.look(0.0)
@@ -86,7 +82,7 @@ def test_a_grid_that_became_coarser_says_what_a_wide_one_does(monkeypatch: pytes
 
 
 def test_the_same_in_one_tick_proves_nothing_and_seven_agreeing_ticks_are_too_few() -> None:
-    proof = Proof(20, never)
+    proof = Proof(20, 1)
     for _ in range(50):
         proof.add([4.0, 4.0])
         proof.look(0.01)
@@ -104,7 +100,7 @@ def test_the_same_in_one_tick_proves_nothing_and_seven_agreeing_ticks_are_too_fe
 def test_one_freak_value_counts_for_little() -> None:
     rng = random.Random(8)
     for freak in (2, 20):
-        proof = Proof(40, never)
+        proof = Proof(40, 1)
         for tick in range(40):
             proof.add([1e9 if tick == freak else rng.random(), rng.random()])
             proof.look(0.01)
@@ -114,7 +110,7 @@ def test_one_freak_value_counts_for_little() -> None:
 
 def test_thousands_of_ticks_overflow_nothing() -> None:
     rng = random.Random(2)
-    proof = Proof(3000, rng.random)
+    proof = Proof(3000, 1)
     for _ in range(3000):
         proof.add([rng.gauss(0, 1) for _ in range(4)])
         proof.look(0.0)
@@ -132,3 +128,19 @@ def test_bets_on_nothing_win_nothing_on_average() -> None:
         won.append(2.718281828459045**bets.log)
     assert sum(won) / len(won) == pytest.approx(1.0)
     assert max(won) > 5
+
+
+def test_the_line_is_crossed_at_the_first_look_at_which_chance_is_no_more_than_was_spent() -> None:
+    """Also where so many ticks are behind that places far below were given up."""
+    looked = 0
+    for seed in range(12):
+        rng, proof = random.Random(seed), Proof(120, 1)
+        for tick in range(1, 121):
+            proof.add([rng.gauss(0.25, 1), rng.gauss(0, 1)])
+            spent = 0.01 * tick / 120
+            proof.look(spent)
+            assert proof.beyond == (proof.chance <= spent), (seed, tick)
+            if proof.beyond:
+                break
+        looked += tick
+    assert 300 < looked < 1400

@@ -221,6 +221,19 @@ def test_one_difference_that_is_read_again_and_again_is_no_proof() -> None:
     assert "one difference, seen often, is no proof" in trial.reason
 
 
+def test_a_canary_that_is_an_exact_multiple_has_a_band_all_the_same() -> None:
+    """Rounding once made its variance less than nothing."""
+    for kind in ("count", "gauge"):
+        rng, trial = random.Random(1), Trial(kind)
+        for _ in range(120):
+            many = rng.randint(1, 9)
+            trial.tick(5 * many, 11 * many)
+            assert trial.low is not None
+        assert trial.low == pytest.approx(11 / 5)
+        assert trial.high == pytest.approx(11 / 5)
+        assert trial.decision == "rollback"
+
+
 def test_gauges_that_read_the_same_on_both_sides_pass_even_at_nothing() -> None:
     for value in (0, 10):
         trial = Trial("gauge")
@@ -242,7 +255,7 @@ def noisy(rng: random.Random) -> Callable[[], float]:
 
 def test_a_history_makes_ticks_that_resemble_each_other_one_piece_of_evidence() -> None:
     rolled = dict.fromkeys(("without", "with"), 0)
-    for seed in range(100):
+    for seed in range(40):
         rng = random.Random(seed)
         baseline, canary = noisy(rng), noisy(rng)
         history = [(baseline(), canary()) for _ in range(720)]
@@ -253,8 +266,8 @@ def test_a_history_makes_ticks_that_resemble_each_other_one_piece_of_evidence() 
                 trial.tick(*pair)
         for name, trial in trials.items():
             rolled[name] += trial.finish() == "rollback"
-    assert rolled["without"] >= 8
-    assert rolled["with"] <= 4
+    assert rolled["without"] >= 6
+    assert rolled["with"] <= 2
 
 
 def test_sides_that_differ_on_one_version_already_are_compared_with_that_difference() -> None:
@@ -326,8 +339,8 @@ def test_ticks_after_the_planned_time_decide_nothing() -> None:
 
 
 def test_an_end_long_before_the_planned_one_is_no_last_look() -> None:
-    rng = random.Random(21)
-    pairs = [(events(rng, 1.5), events(rng, 1.5)) for _ in range(119)]
+    rng = random.Random(8)
+    pairs = [(events(rng, 1), events(rng, 1)) for _ in range(119)]
     early, nearly = Trial(), Trial()
     for pair in pairs[:60]:
         early.tick(*pair)
@@ -361,7 +374,7 @@ def test_one_bad_comparison_of_twelve_is_named() -> None:
             trial.tick(events(rng, 10), events(rng, 30 if number == 4 else 10))
     found = together(trials)
     assert (found.decision, trials[4].decision) == ("rollback", "rollback")
-    assert found.reason.startswith("1 of 12 comparisons, first of all: 2.95 ×")
+    assert found.reason.startswith("1 of 12 comparisons, first of all: 2.87 ×")
     assert found.evidence >= 100
 
 

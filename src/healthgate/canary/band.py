@@ -101,8 +101,10 @@ class CountSums(Sums):
 
     def off(self) -> float:
         """Return the variance of y - ratio·x over the square of y."""
-        at = self.y / self.x if self.x else 0.0
-        return (self.yy - 2 * at * self.xy + at * at * self.xx) / self.y**2 if self.y and self.x else math.inf
+        if not self.x or not self.y:
+            return math.inf
+        at = self.y / self.x
+        return max(0.0, self.yy - 2 * at * self.xy + at * at * self.xx) / self.y**2
 
     def distance(self, ratio: float) -> float:
         """Return the sum of y - ratio·x over its standard deviation."""

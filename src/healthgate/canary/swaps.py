@@ -8,7 +8,7 @@ that the sum of differences can be at; what has crossed the line is taken out. A
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import add
 
 WIDEST = 512
@@ -23,7 +23,7 @@ FIRST = 8
 FREAK = 4.0
 """Usual differences that one tick counts for at most, so that one freak scrape decides nothing."""
 
-FAR = 1e-9
+FAR = 1e-8
 """Weight of places far below that are given up; they count as if they had crossed the line, to be safe."""
 
 LARGE = 1e250
@@ -33,10 +33,10 @@ LARGE = 1e250
 class Proof:
     """Whether the first of several values is larger than the others, of ticks that come one by one."""
 
-    def __init__(self, looks: float, coin: Callable[[], float]) -> None:
-        """`looks` are planned; `coin` as in Swaps."""
+    def __init__(self, looks: float, seed: int) -> None:
+        """`looks` are planned; `seed` as in Swaps."""
         self._looks = looks
-        self._swaps = Swaps(coin)
+        self._swaps = Swaps(seed)
         self._grid = 0.0
         self._usual = 0.0
         self._put_before = 0
@@ -51,15 +51,17 @@ class Proof:
 
     @property
     def chance(self) -> float:
-        """How often chance alone would have gone as far by now."""
-        return self._swaps.chance
+        """How often chance alone would have gone as far by now, or had when it was proven."""
+        return self._swaps.chance()
 
     def add(self, values: Sequence[float]) -> None:
-        """Add the values of one tick. Where all agree they say nothing."""
+        """Add the values of one tick. Where all agree they say nothing, nor do they once it is proven."""
         size = spread(values)
         if not size:
             return
         self.many += 1
+        if self._swaps.beyond:
+            return
         if self._grid:
             self._put(values, size)
             return
@@ -82,7 +84,7 @@ class Proof:
 
     def look(self, spend: float) -> None:
         """Look at it, with so much of the error spent by now."""
-        if self._grid:
+        if self._grid and not self._swaps.beyond:
             self._swaps.look(spend)
 
 
@@ -98,9 +100,9 @@ def spread(values: Sequence[float]) -> float:
 class Swaps:
     """The sum of the canary's differences among all that chance could have made of the same values."""
 
-    def __init__(self, coin: Callable[[], float]) -> None:
-        """`coin` returns numbers from 0 to 1; it is only asked where the grid becomes coarser."""
-        self._coin = coin
+    def __init__(self, seed: int) -> None:
+        """`seed` is that of the coin that is thrown where the grid becomes coarser."""
+        self._coin = seed
         self._weights = [1.0]
         self._lowest = 0
         self._total = 1.0
@@ -108,8 +110,7 @@ class Swaps:
         self._at = 0
         self.unit = 1
         """Width of a place, in places of the grid that it began with."""
-        self.chance = 1.0
-        """Of all ways, the share that lies as far up, or had crossed the line before."""
+        self._proven = 1.0
         self.beyond = False
         """Whether the line was crossed at any look."""
 
@@ -118,41 +119,44 @@ class Swaps:
         self._at += places[0]
         lowest, highest = min(places), max(places)
         before, width = self._weights, highest - lowest
-        after: list[float] | None = None
-        for place, times in Counter(places).items():
-            shifted = [0.0] * (place - lowest) + before + [0.0] * (highest - place)
-            if times > 1:
-                shifted = [times * weight for weight in shifted]
-            after = shifted if after is None else list(map(add, after, shifted))
-        self._weights = after or before
+        if len(places) == 2 and 0 < width < len(before):
+            self._weights = [*before[:width], *map(add, before[width:], before), *before[-width:]]
+        else:
+            after = [0.0] * (len(before) + width)
+            for place, times in Counter(places).items():
+                weighed = before if times == 1 else [times * weight for weight in before]
+                first, end = place - lowest, place - lowest + len(before)
+                after[first:end] = map(add, after[first:end], weighed)
+            self._weights = after
         self._lowest += lowest
         self._total *= len(places)
         self._crossed *= len(places)
-        if width and len(self._weights) > WIDEST:
+        if len(self._weights) > WIDEST:
             self._coarser()
         if self._total > LARGE:
             self._weights = [weight / self._total for weight in self._weights]
             self._crossed /= self._total
             self._total = 1.0
 
+    def chance(self) -> float:
+        """Return the share of all ways that lie as far up or have crossed the line; as it was when that was crossed."""
+        if self.beyond:
+            return self._proven
+        return min(1.0, (self._crossed + sum(self._weights[max(self._at - self._lowest, 0) :])) / self._total)
+
     def look(self, spend: float) -> None:
         """Draw the line where all that has crossed it by now is at most `spend` (0 to 1) of all ways."""
-        weights, room = self._weights, spend * self._total
-        index = self._at - self._lowest
-        tail = sum(weights[max(index, 0) :])
-        self.chance = min(1.0, (self._crossed + tail) / self._total)
-        while weights and self._crossed + weights[-1] <= room:
-            self._crossed += weights.pop()
-        least, lost = FAR * self._total, 0
-        for weight in weights:
-            if weight > least:
-                break
-            lost += 1
-        if lost:
-            self._crossed += sum(weights[:lost])
-            del weights[:lost]
-            self._lowest += lost
-        self.beyond = self.beyond or index >= len(weights)
+        weights, crossed, room = self._weights, self._crossed, spend * self._total
+        while weights and crossed + weights[-1] <= room:
+            crossed += weights.pop()
+            if self._lowest + len(weights) <= self._at and not self.beyond:
+                self.beyond, self._proven = True, crossed / self._total
+        self._crossed = crossed
+        least = FAR * self._total
+        lost = next((place for place, weight in enumerate(weights) if weight > least), 0)
+        self._crossed += sum(weights[:lost])
+        del weights[:lost]
+        self._lowest += lost
 
     def _coarser(self) -> None:
         """Make the grid twice as coarse. What lies between two places goes to either with the same probability.
@@ -167,5 +171,8 @@ class Swaps:
         while len(after) > 1 and not after[-1]:
             after.pop()
         self._weights, self._lowest = after, first
-        self._at = self._at // 2 + int(self._at % 2 and self._coin() < 0.5)
+        if self._at % 2:
+            self._coin = (self._coin * 1103515245 + 12345) % 2**31
+            self._at += 1 if self._coin >> 30 else -1
+        self._at //= 2
         self.unit *= 2
