@@ -77,8 +77,13 @@ class Proof:
         """Put on the grid how far each value lies from the mean of the others; no further than a freak may."""
         self._put_before += 1
         self._usual += (min(size, FREAK * FREAK * self._usual) - self._usual) / (FIRST + self._put_before)
-        many, middle, width = len(values), sum(values) / len(values), self._grid * self._swaps.unit
+        width = self._grid * self._swaps.unit
         most = FREAK * math.sqrt(self._usual) / width
+        if len(values) == 2:
+            place = round(min(most, max(-most, (values[0] - values[1]) / width)))
+            self._swaps.add([place, -place])
+            return
+        many, middle = len(values), sum(values) / len(values)
         stretch = many / (many - 1) / width
         self._swaps.add([round(min(most, max(-most, stretch * (value - middle)))) for value in values])
 

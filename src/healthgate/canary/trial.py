@@ -18,7 +18,7 @@ MISSING = 0.2
 
 EVENLY = 0.6
 """Share of alpha that is spent evenly over the planned time, and finds large faults soon; the rest is kept for its end
-(as time to the fourth), and finds small ones."""
+(as time to the fourth), and finds small ones. With several baseline instances, all of it is spent evenly."""
 
 FALSE_PASS = 0.05
 """How often a canary that is `tolerates` times its baseline may pass."""
@@ -93,6 +93,7 @@ class Trial:
         self._pairs = 0
         self._before: list[float] = []
         self._events = 0.0
+        self._evenly = EVENLY
         self._over = False
         if history is not None:
             self._learn(history)
@@ -139,13 +140,18 @@ class Trial:
 
     @property
     def low(self) -> float | None:
-        """The lower end of the band that the ratio lies in; None while nothing is known."""
-        return None if self.ratio is None else self._sums.band()[0]
+        """The lower end of the band that the ratio lies in, or what is proven; None while nothing is known."""
+        if self.ratio is None:
+            return None
+        low = self._sums.band()[0]
+        return max(low, self._margin) if self.decision == "rollback" else low
 
     @property
     def high(self) -> float | None:
-        """The upper end of the band; None where there is none yet."""
-        return None if self.ratio is None else self._sums.band()[1]
+        """The upper end of the band, or what is proven; None where there is none yet."""
+        high = None if self.ratio is None else self._sums.band()[1]
+        most = self.tolerates * self._usual
+        return most if self.decision == "pass" and (high is None or high > most) else high
 
     @property
     def missing(self) -> dict[str, int]:
@@ -207,6 +213,8 @@ class Trial:
         if len(values) > 1:
             if self.kind == "gauge":
                 values = [value / pairs for value in values]
+            if len(values) > 2:
+                self._evenly = 1.0
             self._sums.add(sum(values[1:]) / (len(values) - 1), values[0])
             self._weigh(values)
         self._worse.look(self._spent())
@@ -242,7 +250,7 @@ class Trial:
     def _spent(self) -> float:
         """Return how much of alpha may have been used by now."""
         time = 1.0 if self._over else self._time()
-        return self.alpha * (EVENLY * time + (1.0 - EVENLY) * time**4)
+        return self.alpha * (self._evenly * time + (1.0 - self._evenly) * time**4)
 
     def _spent_on_passing(self) -> float:
         """Return how much of FALSE_PASS may have been used by now."""
@@ -303,7 +311,7 @@ class Trial:
         if self.decision == "rollback":
             return f"{self.stands()}; chance alone does that in one of {self.evidence:.0f} trials at most"
         if self.decision == "pass":
-            return f"{self.stands()}, and below {self.tolerates * self._usual:.3g} × with certainty"
+            return f"{self.stands()}: below {self.tolerates * self._usual:.3g} × is proven"
         if held := self._held():
             return held
         more = (
