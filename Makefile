@@ -5,7 +5,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Some containers set it: every Python that a test starts would then compile the whole package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test detection lint render bench soak leftovers clean
+.PHONY: demo test detection lint render bench soak leftovers canary-bench clean
 
 # Start the lab, run every check against it, render the report. Break something: make demo FAULT=F.mkt.pool:active=47
 demo: .venv/.demo
@@ -51,6 +51,11 @@ soak: .venv/.test
 # Five hundred runs that open event streams, fifty of them killed in the middle: no connection may stay.
 leftovers: .venv/.test
 	$(BIN)/python -m benchmarks.leftovers --runs 500 --killed 50
+
+# How often the canary judge is wrong, and how soon it is right; renews the tables in docs/canary.md. What is done is kept in
+# reports/canary-bench.json: an interrupted run goes on.
+canary-bench: .venv/.test
+	$(BIN)/python -m benchmarks.canary --write
 
 clean:
 	rm -rf .venv tests/workflows/node_modules reports/html reports/allure-results reports/results.json reports/history.db* reports/allure-history.jsonl* \
