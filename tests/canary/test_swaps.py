@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from healthgate.canary.bets import Bets
-from healthgate.canary.swaps import FIRST, WIDEST, Proof, Swaps
+from healthgate.canary.swaps import FIRST, Proof, Swaps
 
 
 def ways(ticks: list[list[int]]) -> list[list[int]]:
@@ -68,7 +68,7 @@ def test_a_grid_that_became_coarser_says_what_a_wide_one_does(monkeypatch: pytes
     rng = random.Random(3)
     pairs = [[1.04**tick * rng.gauss(0.3, 1), 1.04**tick * rng.gauss(0, 1)] for tick in range(120)]
     found = []
-    for widest in (100_000, WIDEST):
+    for widest in (100_000, 512):
         monkeypatch.setattr("healthgate.canary.swaps.WIDEST", widest)
         proof = Proof(120, 7)
         for pair in pairs:
@@ -77,7 +77,7 @@ def test_a_grid_that_became_coarser_says_what_a_wide_one_does(monkeypatch: pytes
         found.append(proof)
     wide, coarse = found
     assert wide._swaps.unit == 1 < coarse._swaps.unit
-    assert len(coarse._swaps._weights) <= WIDEST < len(wide._swaps._weights)
+    assert len(coarse._swaps._weights) <= 512 < len(wide._swaps._weights)
     assert coarse.chance == pytest.approx(wide.chance, rel=0.2)
 
 
@@ -144,3 +144,12 @@ def test_the_line_is_crossed_at_the_first_look_at_which_chance_is_no_more_than_w
                 break
         looked += tick
     assert 300 < looked < 1400
+
+
+def test_a_day_of_ticks_still_proves_what_is_small() -> None:
+    """A grid that suits ten minutes would leave nothing of the differences of a day."""
+    rng, proof = random.Random(4), Proof(3000, 1)
+    for tick in range(1, 3001):
+        proof.add([rng.gauss(0.1, 1), rng.gauss(0, 1)])
+        proof.look(0.01 * tick / 3000)
+    assert proof.beyond

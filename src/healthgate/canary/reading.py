@@ -10,7 +10,7 @@ WHOLE = 1e-6
 """How far a count may lie off a whole number, in parts of itself: counters are kept as floats."""
 
 
-LARGEST = 1e300
+LARGEST = 1e100
 """What is as large as that, infinite or not a number is missing."""
 
 

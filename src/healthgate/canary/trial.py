@@ -16,19 +16,19 @@ LEAST_TICKS = FIRST
 MISSING = 0.2
 """Share of all ticks that one side may leave out."""
 
-EVENLY = 0.6
+EVENLY = 0.5
 """Share of alpha that is spent evenly over the planned time, and finds large faults soon; the rest is kept for its end
 (as time to the fourth), and finds small ones. With several baseline instances, all of it is spent evenly."""
 
-FALSE_PASS = 0.05
+FALSE_PASS = 0.04
 """How often a canary that is `tolerates` times its baseline may pass."""
 
-EARLY_PASS = 0.013
-"""The part of that which comes with events, and again the part that comes with the square of time, before the last
-look: what passes too early can no longer be rolled back."""
+EARLY_PASS, LATER_PASS = 0.0115, 0.006
+"""Parts of that which are spent with events and with time, and not kept for the last look: a pass ends the trial, and
+what passes too early can no longer be rolled back."""
 
 ENOUGH_EVENTS = 200
-"""Events with which all of that part has come; of gauges there are none."""
+"""Events with which all of the first part is spent; of gauges there are none."""
 
 LEAST_BLOCKS = 10
 """Pieces of evidence that the planned time must hold."""
@@ -257,7 +257,7 @@ class Trial:
         if self._over:
             return FALSE_PASS
         events = min(1.0, self._events / ENOUGH_EVENTS) if self.kind == "count" else 0.0
-        return EARLY_PASS * (events + self._time() ** 2)
+        return EARLY_PASS * events + LATER_PASS * self._time()
 
     def _held(self) -> str:
         """Return why nothing may be decided; empty where it may."""
