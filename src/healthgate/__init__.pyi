@@ -4,6 +4,11 @@ from healthgate.claim.circumstances import every_attempt as every_attempt
 from healthgate.claim.circumstances import moment as moment
 from healthgate.claim.circumstances import quietly as quietly
 from healthgate.claim.circumstances import unless as unless
+from healthgate.claim.compared import Recorded as Recorded
+from healthgate.claim.compared import compare as compare
+from healthgate.claim.compared import events as events
+from healthgate.claim.compared import no_less as no_less
+from healthgate.claim.compared import no_more as no_more
 from healthgate.claim.facts import Facts as Facts
 from healthgate.claim.facts import LeftOut as LeftOut
 from healthgate.claim.facts import NoData as NoData

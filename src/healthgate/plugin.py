@@ -87,6 +87,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME|PATH",
         help="environment to compare with the baseline: the run fails where the canary is in a worse state",
     )
+    option(
+        "--for",
+        dest="trial_for",
+        metavar="DURATION",
+        help="try the canary for so long at most, as in 10m: both sides are read every tick, until it is decided",
+    )
+    option(
+        "--every", default="5s", metavar="DURATION", help="how often a canary that is tried is looked at (default 5s)"
+    )
+    option(
+        "--from-prometheus",
+        action="store_true",
+        help="try the canary by what Prometheus has recorded of the last time that --for says, and look at nothing",
+    )
+    option("--record", metavar="FILE", help="keep what each tick of a trial brought, a line of JSON each")
+    option("--replay", metavar="FILE", help="judge a trial that --record has kept, and nothing else")
+    option(
+        "--verdict",
+        default="reports/canary.json",
+        metavar="FILE",
+        help="where the verdict of a trial is written (default reports/canary.json)",
+    )
     parser.addini("healthgate_checks", "folder of the checks", default="checks")
     parser.addini(
         "healthgate_runbooks", "where a runbook stands; {name} is its name", default="docs/runbooks/{name}.md"
@@ -110,6 +132,12 @@ def pytest_configure(config: pytest.Config) -> None:
         "health(system, environment, severity, check): set on every check; select with -m \"health(system='x')\"",
     )
     option = config.option
+    if option.replay:
+        from healthgate.hooks.trial import replayed  # noqa: PLC0415
+
+        said, code = replayed(option, config.invocation_params.dir)
+        print(*said[:-1], sep="\n")
+        pytest.exit(said[-1], returncode=code)
     if option.baseline or option.canary:
         if not (option.baseline and option.canary):
             raise pytest.UsageError("--baseline and --canary go together: a canary is compared with a baseline")

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 
 from healthgate.claim.check import Check, declared_on
+from healthgate.claim.compared import Compared
 from healthgate.claim.system import DIFFERENCES, System, settings_of
 
 TAKEN = frozenset({"name", "time_scale", "here", "asked", *DIFFERENCES})
@@ -20,15 +21,20 @@ class CatalogueError(Exception):
 
 @dataclass
 class Catalogue:
-    """Systems by name and checks by id."""
+    """Systems by name, checks by id, and what a canary is compared by, by id."""
 
     systems: dict[str, type[System]] = field(default_factory=dict)
     checks: dict[str, Check] = field(default_factory=dict)
+    comparisons: dict[str, Compared] = field(default_factory=dict)
 
     @property
     def rows(self) -> set[str]:
         """The ids without parameters."""
         return {check.row for check in self.checks.values()}
+
+    def find(self, check_id: str) -> Check | None:
+        """Return a check or a comparison by its id; None where there is none."""
+        return self.checks.get(check_id) or self.comparisons.get(check_id)
 
 
 def load(folder: Path, root: Path) -> Catalogue:
@@ -64,7 +70,7 @@ def load(folder: Path, root: Path) -> Catalogue:
                 _refuse_unclear(value)
                 for check in declared_on(value):
                     _add(catalogue, check)
-    for check in catalogue.checks.values():
+    for check in (*catalogue.checks.values(), *catalogue.comparisons.values()):
         if check.system not in catalogue.systems:
             raise CatalogueError(
                 f"{check.file}:{check.line}: {check.id} is about {check.system}, which is no declared system"
@@ -122,8 +128,12 @@ def _refuse_circles(catalogue: Catalogue) -> None:
 
 
 def _add(catalogue: Catalogue, check: Check) -> None:
-    other = catalogue.checks.setdefault(check.id, check)
-    if other is not check:
+    other = catalogue.checks.get(check.id) or catalogue.comparisons.get(check.id)
+    if isinstance(check, Compared):
+        catalogue.comparisons.setdefault(check.id, check)
+    else:
+        catalogue.checks.setdefault(check.id, check)
+    if other is not None and other is not check:
         raise CatalogueError(f"{check.file}:{check.line}: {check.id} is already declared at {other.file}:{other.line}")
 
 

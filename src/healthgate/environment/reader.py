@@ -114,7 +114,7 @@ class _Entry:
 
     def names(self) -> frozenset[str]:
         catalogue = self.reader.catalogue
-        valid = {*catalogue.systems, *catalogue.rows, *catalogue.checks}
+        valid = {*catalogue.systems, *catalogue.rows, *catalogue.checks, *catalogue.comparisons}
         found = self.listed("checks")
         for name, node in found:
             if name not in valid:

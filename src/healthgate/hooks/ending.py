@@ -19,7 +19,9 @@ from healthgate.tell import results, terminal
 from healthgate.version import __version__
 
 if TYPE_CHECKING:
+    from healthgate.claim.limit import Limit
     from healthgate.hooks.allure_run import AllureRun
+    from healthgate.hooks.trial import CanaryTrial
     from healthgate.judge.canary import Comparison
     from healthgate.judge.verdict import Verdict
     from healthgate.tell.account import Account
@@ -56,6 +58,7 @@ class Ending:
         self.account: Account | None = None
         self.allure: AllureRun | None = None
         self.comparison: Comparison | None = None
+        self.trial: CanaryTrial | None = None
         self._began = began
 
     @property
@@ -67,13 +70,14 @@ class Ending:
         """Derive the exit code, deliver everything, and set the code of the session."""
         came = self.verdicts  # in the order the workers brought them
         self.verdicts = {nodeid: came[nodeid] for nodeid in self.selection.nodeids if nodeid in came}
-        if self.option.canary:
+        states = [verdict for verdict in self.verdicts.values() if verdict.id in self.run.catalogue.checks]
+        if self.option.canary and (states or self.trial is None):
             from healthgate.judge.canary import compare  # noqa: PLC0415
             from healthgate.observe.plan import declared_absent  # noqa: PLC0415
 
             baseline, canary = self.run.profiles
             checks, present = self.run.catalogue.checks.values(), self.run.profiles[canary].present()
-            self.comparison = compare(self.verdicts.values(), baseline, canary, declared_absent(checks, present))
+            self.comparison = compare(states, baseline, canary, declared_absent(checks, present))
         status = int(exitstatus)
         if status == 2 and str(getattr(session, "shouldfail", "")).startswith("stopping after"):
             status = 1  # xdist ends -x and --maxfail as an interruption
@@ -92,8 +96,9 @@ class Ending:
         if not self.selection.nodeids:
             return status
         lost = len(self.lost)
-        if self.comparison is not None:
-            return outcome.worst([self.comparison.exit_code, outcome.exit_code([], lost=lost)])
+        compared = [one.exit_code for one in (self.trial, self.comparison) if one is not None]
+        if compared:
+            return outcome.worst([*compared, outcome.exit_code([], lost=lost)])
         return outcome.exit_code(self.verdicts.values(), lost=lost)
 
     def _deliver(self, status: int) -> int:
@@ -110,6 +115,8 @@ class Ending:
 
         if option.snapshot_out and snapshot is not None:
             self._try_to_write(base / option.snapshot_out, snapshot.save)
+        if self.trial is not None:
+            self.undelivered += self.trial.write(status)
         self._remember()
         facts = self._facts(code())
         people, files = (option.alertmanager, option.notify), (option.pushgateway, option.metrics)
@@ -178,7 +185,7 @@ class Ending:
         return Account(
             facts=facts,
             verdicts=list(self.verdicts.values()),
-            limit_of=lambda v: run.profiles[v.environment].limit_of(v.id, run.catalogue.checks[v.id].stays),
+            limit_of=self._limit_of,
             floors={name: run.floor_of(name) for name in run.profiles},
             selection=self.selection.words(),
             selected=Counter(self.selection.places.values()),
@@ -193,6 +200,11 @@ class Ending:
             history=self.history,
             canary=canary,
         )
+
+    def _limit_of(self, verdict: "Verdict") -> "Limit":
+        check = self.run.catalogue.find(verdict.id)
+        assert check is not None
+        return self.run.profiles[verdict.environment].limit_of(check.id, check.stays)
 
     def _try_to_write(self, path: Path, write: Callable[[Path], None]) -> None:
         try:
@@ -217,7 +229,10 @@ class Ending:
             undelivered=self.undelivered,
             cost=terminal.cost(run.snapshot, run.replayed),
             results=self.option.results,
-            compared=self.comparison.lines() if self.comparison else [],
+            compared=[
+                *(self.comparison.lines() if self.comparison else []),
+                *(self.trial.lines() if self.trial is not None else []),
+            ],
             notes=[*(self.history.notes if self.history else []), *run.forgotten(), *self.notes],
             exit_code=self.status,
         )

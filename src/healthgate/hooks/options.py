@@ -97,6 +97,10 @@ class Options:
 
     def _check_outputs(self) -> None:
         option, problems = self.option, self.problems
+        if option.trial_for or option.record or option.from_prometheus:
+            from healthgate.hooks import trial  # noqa: PLC0415
+
+            problems += trial.problems(option)
         if option.snapshot_in and option.history:
             problems.append("--snapshot-in judges what was seen before; --history is for runs that look: leave one out")
         if option.nagios_plugin and option.github:

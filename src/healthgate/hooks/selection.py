@@ -41,7 +41,11 @@ class Selection:
                 continue
             environment, check = named
             item.extra_keyword_matches.update({check.system, environment, check.id, check.row})
-            missing = left_out(check, present[environment])
+            compared = check.id in self.run.catalogue.comparisons
+            read = [(name, one) for name, one in present.items() if compared or name == environment]
+            environment, missing = next(
+                ((name, lack) for name, one in read if (lack := left_out(check, one))), ("", None)
+            )
             if missing:
                 self.left_out.setdefault(f"{environment}: {missing}", []).append(check.id)
             (drop if missing or self._excludes(check) else keep).append(item)
@@ -78,8 +82,8 @@ class Selection:
     def named(self, item: pytest.Item) -> tuple[str, Check] | None:
         """Return the environment and the check an item is about, or None for an ordinary test."""
         params = getattr(getattr(item, "callspec", None), "params", {})
-        check_id, _, environment = str(params.get("verdict", "")).partition("|")
-        check = self.run.catalogue.checks.get(check_id)
+        check_id, _, environment = str(params.get("verdict") or getattr(item, "about", "")).partition("|")
+        check = self.run.catalogue.find(check_id)
         return (environment, check) if check is not None else None
 
     def left_out_lines(self) -> list[str]:
@@ -103,5 +107,7 @@ class Selection:
         words += [f"system={name}" for name in sorted(option.system)]
         words += [f"severity={option.severity}"] if option.severity else []
         there = len(self.run.profiles) * sum(not self._excludes(check) for check in checks.values())
-        absent = sum(not self._excludes(checks[name]) for several in self.left_out.values() for name in several)
-        return ",".join([*words, *(["part"] if len(self.nodeids) < there - absent else [])]) or "all"
+        missing = [name for several in self.left_out.values() for name in several if name in checks]
+        absent = sum(not self._excludes(checks[name]) for name in missing)
+        made = sum(name in checks for name in self.claims.values())
+        return ",".join([*words, *(["part"] if made < there - absent else [])]) or "all"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from healthgate.claim.check import Check, declared_on
+from healthgate.claim.compared import Compared
 from healthgate.claim.state import State
 from healthgate.environment import profile
 from healthgate.hooks import protocol
@@ -26,6 +27,7 @@ from healthgate.judge.verdict import Verdict
 from healthgate.observe.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from healthgate.hooks.trial import CanaryTrial
     from healthgate.tell.github import Commands
 
 TOLD = "healthgate"
@@ -55,11 +57,19 @@ class Session:
         self.run = options.prepare(self.folder if worker else None)
         self.selection = Selection(self.run, config.option, options.cadence)
         self.ending = Ending(config, self.run, self.selection, options, began)
+        self.trial = self.ending.trial = self._trial()
         self.commands: Commands | None = None
         self.one_step = False
         self._old_handler: Any = None
         config.option.showlocals = False  # a shortened local could hold part of a secret that no redactor knows
         self._register_allure()
+
+    def _trial(self) -> "CanaryTrial | None":
+        if not self.config.option.trial_for:
+            return None
+        from healthgate.hooks.trial import CanaryTrial  # noqa: PLC0415
+
+        return CanaryTrial(self.config, self.run)
 
     def _register_allure(self) -> None:
         option = self.config.option
@@ -75,8 +85,9 @@ class Session:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give a test function one parameter set for every environment and check."""
-        checks = declared_on(metafunc.function)
-        if not checks:
+        checks = self._checks(metafunc.function)
+        compared = self.trial.sets(metafunc.function) if self.trial is not None else []
+        if not (checks or compared):
             return
         sets = [
             pytest.param(
@@ -89,12 +100,29 @@ class Session:
             for name in self.run.profiles
             for check in checks
         ]
-        metafunc.parametrize("verdict", sets, indirect=True)
+        metafunc.parametrize("verdict", [*sets, *compared], indirect=True)
+
+    def _checks(self, function: object) -> list[Check]:
+        """Return the checks on a test function that this run makes: none where it judges what was recorded."""
+        if self.config.option.from_prometheus:
+            return []
+        return [check for check in declared_on(function) if check.id in self.run.catalogue.checks]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, obj: object) -> list[pytest.Item] | None:
+        """Collect no function that this run has no check for: comparisons are of a trial."""
+        if not declared_on(obj) or self._checks(obj) or (self.trial is not None and self.trial.sets(obj)):
+            return None
+        return []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Deselect what an environment leaves out and what the options exclude."""
         keep, drop = self.selection.confine(items)
+        if self.trial is not None:
+            checks = dict.fromkeys(named[1] for item in keep if (named := self.selection.named(item)))
+            keep += self.trial.endpoints(items[0].session, checks) if items else []
+            items[:] = keep
         if drop:
             items[:] = keep
             self.config.hook.pytest_deselected(items=drop)
@@ -130,9 +158,12 @@ class Session:
                 self.selection.save(self.folder)
             wanted: dict[str, list[Check]] = {}
             for _, environment, check in named:
-                wanted.setdefault(environment, []).append(check)
+                if check.id in self.run.catalogue.checks:
+                    wanted.setdefault(environment, []).append(check)
             try:
                 self.run.observe(wanted, Progress(self.config).show)
+                if self.trial is not None:
+                    self.trial.observe(wanted, [one for _, _, one in named if isinstance(one, Compared)])
             except profile.ProfileError as error:
                 self.ending.usage = str(error)
                 if self.owns_outcome:
@@ -154,7 +185,10 @@ class Session:
         named = self.selection.named(item)
         if named is None:
             raise pytest.UsageError("`verdict` is for test functions that declare checks with @check")
-        verdict = self.run.verdict(named[0], named[1].id)
+        if self.trial is not None and isinstance(named[1], Compared):
+            verdict = self.trial.verdict(named[1])
+        else:
+            verdict = self.run.verdict(named[0], named[1].id)
         item.stash[VERDICT] = verdict
         if getattr(self.config.option, "xmlpath", None):
             from healthgate.tell import junit  # noqa: PLC0415
