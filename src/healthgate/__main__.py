@@ -84,6 +84,7 @@ VALUED = frozenset(
 """Options whose next word is their value, which may well be the name of a folder too."""
 
 USAGE = """usage: healthgate run --env NAME [pytest options]
+       healthgate run --baseline NAME --canary NAME [--for 10m]
        healthgate new NAME [URL]
        healthgate fit --env NAME
        healthgate report [RESULTS] [--single-file] [--gate]
@@ -92,7 +93,8 @@ USAGE = """usage: healthgate run --env NAME [pytest options]
        healthgate schema
 
 Runs the health checks against an environment. `healthgate run --help` lists all options;
-`pytest checks --env NAME` does the same with every installed pytest plugin loaded.
+`pytest checks --env NAME` does the same with every installed pytest plugin loaded. With --baseline and --canary two
+environments are compared; with --for as well the canary is tried, until it is proven worse or well.
 `new` makes a project of your own in a new folder: one system, one profile, three checks of URL, a workflow.
 `fit` reads an environment once, says how it differs from what the documents have, and prints the lines that say so in
 its profile. `report` renders the Allure results of a run (`--alluredir RESULTS`) to a page that people read.

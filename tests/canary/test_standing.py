@@ -128,7 +128,7 @@ def test_twelve_comparisons_of_a_healthy_canary_roll_back_as_seldom_as_one() -> 
 
 
 def test_an_allowance_is_rarely_proven_of_what_is_not_allowed() -> None:
-    """Seeded: a canary that has just as many events as are allowed passes in 5 % of trials at most, whenever looked at."""
+    """Seeded: a canary with just as many events as are allowed passes in 5 % of trials at most, whenever looked at."""
     lot = random.Random(5)
     proven = 0
     for _ in range(1000):

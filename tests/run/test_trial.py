@@ -27,9 +27,9 @@ def tried(bare_project: Project, pair: tuple[Instance, Instance]) -> Project:
     return forge(bare_project, *pair)
 
 
-def trial(project: Project, *arguments: str) -> Outcome:
+def trial(project: Project, *arguments: str, **variables: str) -> Outcome:
     words = arguments if "--for" in arguments else (*QUICKLY, *arguments)
-    return project.run("checks", "--baseline", "production", "--canary", "staging", *words)
+    return project.run("checks", "--baseline", "production", "--canary", "staging", *words, **variables)
 
 
 def verdict(project: Project) -> dict[str, Any]:
@@ -163,6 +163,34 @@ def test_a_record_that_cannot_be_kept_loses_no_verdict(tried: Project) -> None:
     assert verdict(tried)["decision"] == "pass"
     assert "--record" in run.text
     assert "the verdict stands" in run.text
+
+
+def test_every_output_knows_comparisons(tried: Project, pair: tuple[Instance, Instance]) -> None:
+    pair[1].errors = 0.4
+    summary = tried.write("summary.md", "")
+    told = ("--alluredir", "allure", "--metrics", "m.prom", "--junitxml", "j.xml", "--history", "h.db", "--github")
+    run = trial(tried, *told, GITHUB_STEP_SUMMARY=str(summary))
+    assert run.code == 1, run.text
+    assert "::error file=checks/forge/test_forge.py," in run.text
+    assert str(tried.root) not in run.text.partition("::error")[2]
+    assert "times | no more than the baseline, critical 1\\.25 times" in summary.read_text()
+    assert 'check="forge.rollout.errors"' in (tried.root / "m.prom").read_text()
+    named = [json.loads(one.read_text())["name"] for one in (tried.root / "allure").glob("*-result.json")]
+    assert len(named) == 8
+    (check,) = [one for one in run.results["checks"] if one["id"] == "forge.latency[GET_state]"]
+    assert check["nodeid"] == "endpoints::staging-forge.latency[GET_state]"
+
+
+def test_what_states_leave_unclear_outweighs_a_trial_that_passes(
+    tried: Project, pair: tuple[Instance, Instance]
+) -> None:
+    pair[1].lit = "who knows"
+    run = trial(tried, *DECLARED)
+    assert run.code == 12, run.text
+    found = verdict(tried)
+    assert (found["decision"], found["exit"]) == ("inconclusive", 12)
+    assert found["reason"].startswith("unclear: forge.lit: unknown in staging")
+    assert {one["decision"] for one in found["comparisons"]} == {"pass"}
 
 
 def test_a_run_without_a_trial_knows_nothing_of_comparisons(tried: Project) -> None:

@@ -92,7 +92,7 @@ class Standing:
 
     @property
     def is_beyond(self) -> bool:
-        """Whether the canary has done more than is allowed: less is no reason to roll back, however much worse it is."""
+        """Whether the canary has done more than is allowed: less is no reason to roll back."""
         return self.allowance is None or self.allowance.events > self.allowance.allowed * self.allowance.of
 
     @property

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
 
 from healthgate.claim.check import Check, declared_on
-from healthgate.claim.compared import Compared
 from healthgate.claim.system import DIFFERENCES, System, settings_of
+
+if TYPE_CHECKING:
+    from healthgate.claim.compared import Compared
 
 TAKEN = frozenset({"name", "time_scale", "here", "asked", *DIFFERENCES})
 """What every system has without being told it as a setting."""
@@ -25,7 +28,7 @@ class Catalogue:
 
     systems: dict[str, type[System]] = field(default_factory=dict)
     checks: dict[str, Check] = field(default_factory=dict)
-    comparisons: dict[str, Compared] = field(default_factory=dict)
+    comparisons: dict[str, "Compared"] = field(default_factory=dict)
 
     @property
     def rows(self) -> set[str]:
@@ -129,10 +132,8 @@ def _refuse_circles(catalogue: Catalogue) -> None:
 
 def _add(catalogue: Catalogue, check: Check) -> None:
     other = catalogue.checks.get(check.id) or catalogue.comparisons.get(check.id)
-    if isinstance(check, Compared):
-        catalogue.comparisons.setdefault(check.id, check)
-    else:
-        catalogue.checks.setdefault(check.id, check)
+    several: dict[str, Any] = catalogue.comparisons if check.is_comparison else catalogue.checks
+    several.setdefault(check.id, check)
     if other is not None and other is not check:
         raise CatalogueError(f"{check.file}:{check.line}: {check.id} is already declared at {other.file}:{other.line}")
 

@@ -23,7 +23,7 @@ class Check:
     """One claim. `cadence` is in seconds; `file` and `line` say where the claim stands.
 
     `attempts` is how often sources that race against each other may be read until they agree. `sums_up` names what a
-    roll-up is made of: check ids, rows, or what they begin with.
+    roll-up is made of: check ids, rows, or what they begin with. `is_comparison`: a canary is compared by it.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Check:
     file: str
     line: int
     sums_up: tuple[str, ...] = ()
+    is_comparison = False
 
     @property
     def system(self) -> str:

@@ -6,7 +6,6 @@ by `healthgate.canary`, for as long as a trial takes.
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, Unpack
 
 from healthgate.claim.check import ID, MARK, Check, Function, declared_on
@@ -62,33 +61,6 @@ def events(counter: Counter, *, of: Counter | None = None) -> Events:
 times = Unit("times")
 
 
-@dataclass(frozen=True)
-class NoWorse(Limit):
-    """What the canary may do beside the baseline, as a limit of the ratio; made by `no_more` and `no_less`."""
-
-    worse: Literal["higher", "lower"] = "higher"
-    reads: Unit = bare
-    worse_by: float = 1.25
-    tolerates: float = 1.5
-    allowed: float | None = None
-    cushion: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 1 <= self.worse_by < self.tolerates:
-            raise ValueError(f"worse_by={self.worse_by:g}, tolerates={self.tolerates:g}: 1 ≤ worse_by < tolerates")
-        if self.allowed is not None and self.allowed <= 0:
-            raise ValueError(f"allowed={self.allowed:g} allows nothing; leave it out, or name what nobody minds")
-        if self.cushion < 0:
-            raise ValueError(f"cushion={self.cushion:g} is below nothing")
-
-    def __str__(self) -> str:
-        direction = "more" if self.worse == "higher" else "less"
-        allowed = f", {shown(self.allowed)} allowed" if self.allowed is not None else ""
-        lines = f"critical {self.worse_by:g} times, proven below {self.tolerates:g}"
-        return f"no {direction} than the baseline, {lines}{allowed}"
-
-
 class Terms(TypedDict, total=False):
     """What is said of a comparison beside its unit, as `no_more` takes it."""
 
@@ -96,6 +68,38 @@ class Terms(TypedDict, total=False):
     tolerates: float
     allowed: float | None
     cushion: float
+
+
+class NoWorse(Limit):
+    """What the canary may do beside the baseline, as a limit of the ratio; made by `no_more` and `no_less`."""
+
+    worse: Literal["higher", "lower"]
+    reads: Unit
+    worse_by: float
+    tolerates: float
+    allowed: float | None
+    cushion: float
+
+    def __init__(self, worse: Literal["higher", "lower"], reads: Unit, **terms: Unpack[Terms]) -> None:
+        by, tolerates = terms.get("worse_by", 1.25), terms.get("tolerates", 1.5)
+        allowed, cushion = terms.get("allowed"), terms.get("cushion", 0.0)
+        if not 1 <= by < tolerates:
+            raise ValueError(f"worse_by={by:g}, tolerates={tolerates:g}: 1 ≤ worse_by < tolerates")
+        if allowed is not None and allowed <= 0:
+            raise ValueError(f"allowed={allowed:g} allows nothing; leave it out, or name what nobody minds")
+        if cushion < 0:
+            raise ValueError(f"cushion={cushion:g} is below nothing")
+        objective, critical = (
+            (Tier("<", by), Tier(">=", by)) if worse == "higher" else (Tier(">", 1 / by), Tier("<=", 1 / by))
+        )
+        super().__init__(objective, times, critical=critical)
+        vars(self).update(worse=worse, reads=reads, worse_by=by, tolerates=tolerates, allowed=allowed, cushion=cushion)
+
+    def __str__(self) -> str:
+        direction = "more" if self.worse == "higher" else "less"
+        allowed = f", {shown(self.allowed)} allowed" if self.allowed is not None else ""
+        lines = f"critical {self.worse_by:g} times, proven below {self.tolerates:g}"
+        return f"no {direction} than the baseline, {lines}{allowed}"
 
 
 def no_more(unit: Unit = bare, **terms: Unpack[Terms]) -> NoWorse:
@@ -107,21 +111,19 @@ def no_more(unit: Unit = bare, **terms: Unpack[Terms]) -> NoWorse:
     value in `unit`. `cushion` is added to both sides, in `unit`, so that trifles do not count: with 10 ms, 3 ms are not
     three times 1 ms. ValueError where they contradict each other.
     """
-    factor = terms.get("worse_by", 1.25)
-    return NoWorse(Tier("<", factor), times, critical=Tier(">=", factor), worse="higher", reads=unit, **terms)
+    return NoWorse("higher", unit, **terms)
 
 
 def no_less(unit: Unit = bare, **terms: Unpack[Terms]) -> NoWorse:
     """Healthy where the canary has no less than the baseline: as `no_more`, the other way round."""
-    factor = 1 / terms.get("worse_by", 1.25)
-    return NoWorse(Tier(">", factor), times, critical=Tier("<=", factor), worse="lower", reads=unit, **terms)
+    return NoWorse("lower", unit, **terms)
 
 
-@dataclass(frozen=True)
 class Compared(Check):
     """One comparison. `recorded` says which Prometheus has recorded what it reads, and by which label sides differ."""
 
     recorded: "Recorded | None" = None
+    is_comparison = True
 
     @property
     def margin(self) -> NoWorse:
@@ -130,15 +132,15 @@ class Compared(Check):
         return self.stays
 
 
-@dataclass(frozen=True)
 class Recorded:
     """A Prometheus that scrapes both sides: `label` says what each is, and holds the stage of its profile.
 
     `server` is one that a system declares; what it is asked is asked for the counters as they are, never for a rate.
     """
 
-    server: Any
-    label: str
+    def __init__(self, server: Any, label: str) -> None:
+        self.server = server
+        self.label = label
 
 
 def compare(
@@ -178,8 +180,8 @@ def compare(
         attempts=1,
         file=frame.f_code.co_filename,
         line=frame.f_lineno,
-        recorded=recorded,
     )
+    vars(declared)["recorded"] = recorded
 
     def declare(function: Function) -> Function:
         setattr(function, MARK, [declared, *declared_on(function)])

@@ -212,7 +212,8 @@ class AllureRun:
     def _finding(
         self, nodeid: str, verdict: Verdict | None, environment: str, check_id: str, usage: str | None
     ) -> Finding:
-        run, check = self.run, self.run.catalogue.checks[check_id]
+        run, check = self.run, self.run.catalogue.find(check_id)
+        assert check is not None
         crash = self._crashes.get(nodeid)
         trace = ""
         if verdict is None and crash is not None and crash["verdict"] is not None:

@@ -116,7 +116,7 @@ class Ending:
         if option.snapshot_out and snapshot is not None:
             self._try_to_write(base / option.snapshot_out, snapshot.save)
         if self.trial is not None:
-            self.undelivered += self.trial.write(status)
+            self.undelivered += self.trial.write(status, self.comparison.lines() if self.comparison else [])
         self._remember()
         facts = self._facts(code())
         people, files = (option.alertmanager, option.notify), (option.pushgateway, option.metrics)
@@ -196,7 +196,7 @@ class Ending:
             cost=terminal.cost(run.snapshot, run.replayed),
             root=str(run.root),
             stages={name: one.stage for name, one in run.profiles.items()},
-            known=frozenset(run.catalogue.checks),
+            known=frozenset(run.catalogue.checks) | frozenset(run.catalogue.comparisons),
             history=self.history,
             canary=canary,
         )

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from healthgate.claim.check import Check, declared_on
-from healthgate.claim.compared import Compared
 from healthgate.claim.state import State
 from healthgate.environment import profile
 from healthgate.hooks import protocol
@@ -163,7 +162,7 @@ class Session:
             try:
                 self.run.observe(wanted, Progress(self.config).show)
                 if self.trial is not None:
-                    self.trial.observe(wanted, [one for _, _, one in named if isinstance(one, Compared)])
+                    self.trial.observe(wanted, [one for _, _, one in named if one.is_comparison])
             except profile.ProfileError as error:
                 self.ending.usage = str(error)
                 if self.owns_outcome:
@@ -185,8 +184,8 @@ class Session:
         named = self.selection.named(item)
         if named is None:
             raise pytest.UsageError("`verdict` is for test functions that declare checks with @check")
-        if self.trial is not None and isinstance(named[1], Compared):
-            verdict = self.trial.verdict(named[1])
+        if self.trial is not None and named[1].is_comparison:
+            verdict = self.trial.verdict(named[1].id)
         else:
             verdict = self.run.verdict(named[0], named[1].id)
         item.stash[VERDICT] = verdict

@@ -19,7 +19,7 @@ from healthgate.claim.compared import Compared
 from healthgate.hooks.failure import HealthFailedError
 from healthgate.judge.canary import compare
 from healthgate.judge.outcome import INCONCLUSIVE, UNDELIVERED
-from healthgate.observe.observer import Observer
+from healthgate.observe.observer import Cost, Observer
 from healthgate.observe.plan import left_out, plan
 from healthgate.run import comparable, trial
 from healthgate.run.endpoints import Side, compared
@@ -59,6 +59,7 @@ class CanaryTrial:
         self.standings: Standings | None = None
         self.trouble: list[str] = []
         self.note = "it was not tried: the run ended before"
+        self.cost = Cost()
         self._kept: Any = None
 
     # -- collecting -----------------------------------------------------------------------------------------
@@ -94,9 +95,9 @@ class CanaryTrial:
 
     # -- trying ---------------------------------------------------------------------------------------------
 
-    def observe(self, selected: Mapping[str, Iterable[Check]], comparisons: Iterable[Compared]) -> None:
+    def observe(self, selected: Mapping[str, Iterable[Check]], comparisons: Iterable[Check]) -> None:
         """Try the canary, where no check is in a worse state already. UsageError where nothing can be compared."""
-        self.comparisons = {one.id: one for one in comparisons}
+        self.comparisons = {one.id: self.run.catalogue.comparisons[one.id] for one in comparisons}
         if not self.comparisons:
             raise pytest.UsageError(
                 "--for: there is nothing to compare; declare @compare, or select what both sides have"
@@ -119,6 +120,7 @@ class CanaryTrial:
             raise pytest.UsageError(str(error)) from None
         finally:
             observer.close()
+            self.cost = observer.cost
             if self._kept is not None:
                 self._kept.close()
 
@@ -161,8 +163,9 @@ class CanaryTrial:
 
     # -- telling --------------------------------------------------------------------------------------------
 
-    def verdict(self, one: Compared) -> "Verdict":
+    def verdict(self, check_id: str) -> "Verdict":
         """Return the verdict on a comparison."""
+        one = self.run.catalogue.comparisons[check_id]
         found = self.standings.all.get(one.id) if self.standings is not None else None
         return trial.verdict(one, found, self.run, self.canary, self.note)
 
@@ -173,13 +176,20 @@ class CanaryTrial:
 
     def lines(self) -> list[str]:
         """Return a line for each comparison, then the decision."""
-        return self.standings.lines() if self.standings is not None else [f"comparisons: {self.note}"]
+        if self.standings is None:
+            return [f"comparisons: {self.note}"]
+        asked = f"tried with {self.cost.requests} requests over {self.cost.connections} connections"
+        return [*self.standings.lines(), asked]
 
-    def write(self, exit_code: int) -> list[str]:
-        """Write the verdict file; `exit_code` is that of the run. Return what was not kept or written."""
+    def write(self, exit_code: int, states: list[str]) -> list[str]:
+        """Write the verdict file; return what was not kept or written.
+
+        `exit_code` is that of the run; where that is not the trial's, `states` say why: what comparing states found.
+        """
         found = self.standings.record() if self.standings is not None else self._untried()
         if exit_code != found["exit"]:
-            found |= {"exit": exit_code, "decision": DECISIONS.get(exit_code, "inconclusive")}
+            reason = states[0] if states and self.standings is not None else found["reason"]
+            found |= {"exit": exit_code, "decision": DECISIONS.get(exit_code, "inconclusive"), "reason": reason}
         trouble = _write(self._place(self.option.verdict), found)
         return [*self.trouble, *([trouble] if trouble else [])]
 

@@ -1,6 +1,7 @@
 """How long the endpoints take that both sides have, and how often they fail: compared without being declared."""
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -115,16 +116,20 @@ def compared(probes: Iterable[Probe], baseline: Side, canary: Side) -> dict[str,
             endpoints.setdefault(f"{probe.system.name}.latency[{name}]", probe)
     for name, probe in endpoints.items():
         title = f"Answers of {probe.method} {probe.path}, {CUSHION:g} ms added"
-        found[name] = _of_endpoint(name, Elapsed(probe), no_more(ms, cushion=CUSHION), title, *SLOW)
+        found[name] = _of_endpoint(name, Elapsed(probe), no_more(ms, cushion=CUSHION), title, probe.system, SLOW)
     for system in dict.fromkeys(probe.system.name for probe in endpoints.values()):
         mine = [probe for probe in endpoints.values() if probe.system.name == system]
         name = f"{system}.requests.failed"
         limit = no_more(requests, allowed=ALLOWED)
-        found[name] = _of_endpoint(name, Failing(mine), limit, f"Requests to {system} that failed", *ILL)
+        found[name] = _of_endpoint(name, Failing(mine), limit, f"Requests to {system} that failed", mine[0].system, ILL)
     return found
 
 
-def _of_endpoint(name: str, reading: Source, stays: NoWorse, title: str, cause: str, action: str) -> Compared:
+def _of_endpoint(
+    name: str, reading: Source, stays: NoWorse, title: str, system: type[System], told: tuple[str, str]
+) -> Compared:
+    """Return a comparison that nobody declared; it stands where its system is declared."""
+    cause, action = told
     return Compared(
         id=name,
         reading=reading,
@@ -136,6 +141,6 @@ def _of_endpoint(name: str, reading: Source, stays: NoWorse, title: str, cause: 
         cadence=0.0,
         requires=(),
         attempts=1,
-        file=__file__,
-        line=0,
+        file=str(sys.modules[system.__module__].__file__),
+        line=1,
     )
