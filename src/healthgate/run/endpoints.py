@@ -17,6 +17,10 @@ from healthgate.probes.http import Exchange, HttpProbe
 CUSHION = 10.0
 """Milliseconds added to how long answers took, on both sides: 3 ms are not three times as slow as 1 ms for anybody."""
 
+WORSE_BY, TOLERATES = 2.0, 2.5
+"""How many times as slow an endpoint is rolled back, and proven not to be: nobody said that the two places are alike,
+and what slows one of them down for a minute looks like its version. Who knows better declares another comparison."""
+
 FAILED = 500
 """The status code from which on an answer is a failed request."""
 
@@ -116,7 +120,8 @@ def compared(probes: Iterable[Probe], baseline: Side, canary: Side) -> dict[str,
             endpoints.setdefault(f"{probe.system.name}.latency[{name}]", probe)
     for name, probe in endpoints.items():
         title = f"Answers of {probe.method} {probe.path}, {CUSHION:g} ms added"
-        found[name] = _of_endpoint(name, Elapsed(probe), no_more(ms, cushion=CUSHION), title, probe.system, SLOW)
+        limit = no_more(ms, worse_by=WORSE_BY, tolerates=TOLERATES, cushion=CUSHION)
+        found[name] = _of_endpoint(name, Elapsed(probe), limit, title, probe.system, SLOW)
     for system in dict.fromkeys(probe.system.name for probe in endpoints.values()):
         mine = [probe for probe in endpoints.values() if probe.system.name == system]
         name = f"{system}.requests.failed"
