@@ -1,6 +1,7 @@
 """What cannot be compared proves nothing: inconclusive or a usage error, with the reason and what to do."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -201,6 +202,17 @@ def test_a_canary_that_does_not_answer_is_inconclusive(tried: Project, pair: tup
     run = trial(tried, *COUNTED)
     assert run.code == 12, run.text
     assert "× staging: it answered 503, not 200" in reasons(tried)["forge.rollout.errors"]
+
+
+def test_a_canary_that_hangs_holds_up_no_trial(tried: Project, pair: tuple[Instance, Instance]) -> None:
+    """No request takes longer than a tick, or two seconds; what did not come is missing."""
+    pair[1].at_look = lambda one: vars(one).update(seconds=8.0 if one.looks > 3 else 0.0)
+    began = time.monotonic()
+    run = trial(tried, *COUNTED, within="4s")
+    assert run.code == 12, run.text
+    assert time.monotonic() - began < 20
+    assert "× staging: no complete answer within 2 s" in reasons(tried)["forge.rollout.errors"]
+    assert run.states["staging:forge.rollout.errors"] == "unknown"
 
 
 def test_what_reads_a_rate_is_refused_where_it_is_declared(tried: Project) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.parts.instances import CHECKS, SYSTEM, chance
 from tests.parts.project import Outcome, Project
 from tests.parts.prometheus_server import Server, running
-from tests.parts.target import Target
+from tests.parts.target import Target, closed_port
 
 SCRAPED = 10.0
 """Seconds between two scrapes in these recordings."""
@@ -132,3 +132,23 @@ def test_a_side_that_was_not_recorded_is_inconclusive(recorded: Any, bare_projec
     run = recorded(OLD)
     assert run.code == 12, run.text
     assert 'errors_total{environment="staging"} gives no series' in verdict(bare_project)["reason"]
+
+
+def test_a_prometheus_that_is_gone_or_none_is_inconclusive(bare_project: Project, target: Target) -> None:
+    for url, words in (
+        (f"http://127.0.0.1:{closed_port()}", "refused"),
+        (target.url, "404"),
+    ):
+        declared(bare_project, Server(url), target)
+        run = tried(bare_project)
+        assert run.code == 12, run.text
+        assert words in verdict(bare_project)["reason"]
+        assert "Traceback" not in run.text
+
+
+def test_a_side_that_names_no_prometheus_is_inconclusive(bare_project: Project, target: Target) -> None:
+    declared(bare_project, Server(target.url), target)
+    bare_project.environment("staging", boiler="absent", forge={"url": target.url})
+    run = tried(bare_project)
+    assert run.code == 12, run.text
+    assert "staging has no forge.prometheus_url" in verdict(bare_project)["reason"]
