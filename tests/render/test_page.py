@@ -9,7 +9,8 @@ from tests.checks.world import CATALOGUE, ROOT
 from tests.render.declared import catalogue, check
 
 WRITTEN = (ROOT / "docs/checks.md").read_text()
-LINES = [line for line in WRITTEN.splitlines() if line.startswith("| `")]
+CHECKS, _, COMPARISONS = WRITTEN.partition("\n## What a canary is compared by\n")
+LINES, COMPARED = ([line for line in part.splitlines() if line.startswith("| `")] for part in (CHECKS, COMPARISONS))
 
 
 def cells(line: str) -> list[str]:
@@ -33,6 +34,17 @@ def test_a_line_says_what_the_check_says():
         assert (claim, severity) == (one.name, one.stays.severity)
         assert healthy == str(one.stays)
         assert every == spoken(one.cadence)
+        assert reads.startswith(READS)
+        assert runbook == f"[{one.runbook}](runbooks/{one.runbook}.md)"
+        assert (ROOT / "docs/runbooks" / f"{one.runbook}.md").is_file()
+
+
+def test_every_comparison_has_its_line():
+    assert [cells(line)[0].strip("`") for line in COMPARED] == sorted(CATALOGUE.comparisons)
+    for line in COMPARED:
+        name, claim, healthy, reads, runbook = cells(line)
+        one = CATALOGUE.comparisons[name.strip("`")]
+        assert (claim, healthy) == (one.name, str(one.stays))
         assert reads.startswith(READS)
         assert runbook == f"[{one.runbook}](runbooks/{one.runbook}.md)"
         assert (ROOT / "docs/runbooks" / f"{one.runbook}.md").is_file()

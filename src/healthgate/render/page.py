@@ -14,6 +14,8 @@ from healthgate.printable import printable
 from healthgate.render.alerts import SEVERITIES
 
 COLUMNS = ("check", "claim", "healthy", "severity", "every", "reads", "runbook")
+COMPARISON = ("comparison", "claim", "healthy", "reads", "runbook")
+COMPARED = """Read where a canary is tried, on both sides, with how long endpoints take and how many requests fail."""
 LONGEST = 2000
 """Characters a cell may have."""
 
@@ -45,6 +47,11 @@ def text(catalogue: Catalogue, runbooks: str, folder: str) -> str:
         lines += ["", f"## {name}", "", *([_cell(about), ""] if about else []), f"{_counted(checks)}.", ""]
         lines += [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
         lines += [_line(check, systems, runbooks, folder) for check in checks]
+    comparisons = sorted(catalogue.comparisons.values(), key=lambda one: one.id)
+    if comparisons:
+        lines += ["", "## What a canary is compared by", "", COMPARED, ""]
+        lines += [f"| {' | '.join(COMPARISON)} |", "|" + "---|" * len(COMPARISON)]
+        lines += [f"| {' | '.join(_cells(one, systems, runbooks, folder))} |" for one in comparisons]
     return "\n".join(lines) + "\n"
 
 
@@ -69,22 +76,21 @@ def _counted(checks: Iterable[Check]) -> str:
 
 
 def _line(check: Check, systems: dict[str, System], runbooks: str, folder: str) -> str:
+    name, claim, healthy, where, page = _cells(check, systems, runbooks, folder)
+    cells = (name, claim, healthy, check.stays.severity, spoken(check.cadence), where, page)
+    return f"| {' | '.join(cells)} |"
+
+
+def _cells(check: Check, systems: dict[str, System], runbooks: str, folder: str) -> tuple[str, str, str, str, str]:
+    """Return what is said of every claim: its id, its name, what is healthy, where it is read, its runbook."""
     try:
         where = check.reading.where(systems)
     except Absent as absent:
         where = f"needs {absent}"
     page = runbooks.replace("{name}", check.runbook)
     target = page if "://" in page else os.path.relpath(page, folder)
-    cells = (
-        f"`{check.id}`",
-        _cell(check.name),
-        _cell(str(check.stays)),
-        check.stays.severity,
-        spoken(check.cadence),
-        _cell(where),
-        f"[{_cell(check.runbook)}]({_address(target)})",
-    )
-    return f"| {' | '.join(cells)} |"
+    link = f"[{_cell(check.runbook)}]({_address(target)})"
+    return f"`{check.id}`", _cell(check.name), _cell(str(check.stays)), _cell(where), link
 
 
 def _cell(words: str) -> str:
