@@ -188,7 +188,7 @@ class CanaryTrial:
         """
         found = self.standings.record() if self.standings is not None else self._untried()
         if exit_code != found["exit"]:
-            reason = states[0] if states and self.standings is not None else found["reason"]
+            reason = states[0] if states else found["reason"]
             found |= {"exit": exit_code, "decision": DECISIONS.get(exit_code, "inconclusive"), "reason": reason}
         trouble = _write(self._place(self.option.verdict), found)
         return [*self.trouble, *([trouble] if trouble else [])]
