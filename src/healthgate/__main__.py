@@ -59,6 +59,7 @@ VALUED = frozenset(
         "--numprocesses",
         "--override-ini",
         "--pushgateway",
+        "--pictures",
         "--record",
         "--replay",
         "--results",

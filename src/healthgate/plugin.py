@@ -103,6 +103,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     option("--record", metavar="FILE", help="keep what each tick of a trial brought, a line of JSON each")
     option("--replay", metavar="FILE", help="judge a trial that --record has kept, and nothing else")
+    option("--pictures", metavar="DIR", help="draw how each comparison of a trial came to its verdict, an SVG each")
     option(
         "--verdict",
         default="reports/canary.json",

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import allure_commons
 import pytest
@@ -27,6 +27,9 @@ from healthgate.tell.account import Account
 from healthgate.tell.allure import Crash, Finding, Links, Telling, unknown_place
 from healthgate.tell.results_folder import ResultsFolder
 from healthgate.tell.run_link import report_link, run_link
+
+if TYPE_CHECKING:
+    from healthgate.tell.trial_picture import Course
 
 CATALOGUE = "docs/checks.md"
 """Where `healthgate render` writes the list of all checks."""
@@ -53,6 +56,7 @@ class AllureRun:
         self._crashes: dict[str, dict[str, Any]] = {}
         self._skipped: dict[str, str] = {}
         self._output: dict[str, list[tuple[str, str]]] = {}
+        self.courses: Mapping[str, Course] = {}
         self._dashboard = str(config.getini("healthgate_dashboard"))
         if problem := unknown_place(self._dashboard):
             raise pytest.UsageError(f"healthgate_dashboard: {problem}")
@@ -225,7 +229,7 @@ class AllureRun:
         own = Crash(crash["status"], crash["message"], crash["trace"]) if crash and verdict.healthy else None
         limit = run.profiles[environment].limit_of(check.id, check.stays)
         past = None if run.past is None else run.past.get((environment, check.id), Past())
-        return Finding(verdict, limit, past, own, trace, self._output.get(nodeid, ()))
+        return Finding(verdict, limit, past, own, trace, self._output.get(nodeid, ()), self.courses.get(check_id))
 
     def _why_lost(self, nodeid: str, usage: str | None) -> str:
         crash = self._crashes.get(nodeid)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from healthgate.judge.verdict import Verdict
     from healthgate.tell.account import Account
 
+DECISIONS = ("rolled_back", "rollback", "inconclusive", "pass")
+"""What a comparison of a canary comes to; of several, the first of these counts."""
+
 USAGE, NOTHING_SELECTED = 4, 5
 """pytest's own exit codes of a run that could not begin, and of one that had nothing to do."""
 
@@ -170,6 +173,7 @@ class Ending:
 
     def _tell_allure(self, allure: "AllureRun", account: "Account") -> None:
         chosen = self.selection
+        allure.courses = self.trial.courses if self.trial is not None else {}
         selected = {nodeid: (chosen.places[nodeid], chosen.claims[nodeid]) for nodeid in chosen.nodeids}
         self.undelivered += allure.deliver(account, self.verdicts, selected, self.usage, os.environ)
         self.notes += allure.notes
@@ -177,10 +181,10 @@ class Ending:
     def _account(self, facts: results.RunFacts) -> "Account":
         from healthgate.tell.account import Account, CanaryDecision  # noqa: PLC0415
 
-        run, compared = self.run, self.comparison
-        canary = None
-        if compared is not None:
-            canary = CanaryDecision(compared.baseline, compared.canary, compared.decision, compared.lines()[0])
+        run, canary = self.run, None
+        if self.option.canary:
+            (baseline, name), (decision, why) = run.profiles, self._decision()
+            canary = CanaryDecision(baseline, name, decision, why)
         seen = run.replayed.taken if run.replayed else facts.started + facts.duration_s
         return Account(
             facts=facts,
@@ -200,6 +204,13 @@ class Ending:
             history=self.history,
             canary=canary,
         )
+
+    def _decision(self) -> tuple[str, str]:
+        """Return what the comparison of a canary came to, states and trial together, and why."""
+        found = [] if self.comparison is None else [(self.comparison.decision, self.comparison.lines()[0])]
+        if self.trial is not None:
+            found.append(self.trial.decision)
+        return min(found, key=lambda one: DECISIONS.index(one[0]), default=("inconclusive", "nothing was compared"))
 
     def _limit_of(self, verdict: "Verdict") -> "Limit":
         check = self.run.catalogue.find(verdict.id)

@@ -5,6 +5,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from healthgate.wire.whole import write_whole
 
 if TYPE_CHECKING:
     from healthgate.judge.verdict import Verdict
+    from healthgate.tell.trial_picture import Course
 
 WORST = "it was not tried: a check is in a worse state already, which is decided at once"
 
@@ -57,6 +59,7 @@ class CanaryTrial:
         self.every = duration.seconds(self.option.every)
         self.comparisons: dict[str, Compared] = {}
         self.standings: Standings | None = None
+        self.ticks: list[record.Tick] = []
         self.trouble: list[str] = []
         self.note = "it was not tried: the run ended before"
         self.cost = Cost()
@@ -103,8 +106,12 @@ class CanaryTrial:
                 "--for: there is nothing to compare; declare @compare, or select what both sides have"
             )
         judged = (self.run.verdict(name, one.id) for name, several in selected.items() for one in several)
-        if worse := compare(judged, self.baseline, self.canary).worse:
-            self.note = f"{WORST}: {worse[0].id}"
+        states = compare(judged, self.baseline, self.canary)
+        if states.rolled_back:
+            self.note = f"it was not tried: it was rolled back, {states.rolled_back[0].rolled_back}"
+            return
+        if states.worse:
+            self.note = f"{WORST}: {states.worse[0].id}"
             return
         sides = self._sides()
         same = {} if self.option.from_prometheus else comparable.themselves(self.comparisons, *sides)
@@ -140,6 +147,7 @@ class CanaryTrial:
         return trial.recalled(past, self.run.profiles, observer)
 
     def _kept_too(self, ticks: list[record.Tick]) -> list[record.Tick]:
+        self.ticks += ticks
         for tick in ticks:
             self._keep(record.line(tick))
         return ticks
@@ -174,6 +182,13 @@ class CanaryTrial:
         """0, 1 or 12, as the comparisons have it together."""
         return self.standings.exit_code if self.standings is not None else INCONCLUSIVE
 
+    @property
+    def decision(self) -> tuple[str, str]:
+        """`rollback`, `pass` or `inconclusive`, and why."""
+        if self.standings is None:
+            return "inconclusive", self.note
+        return self.standings.decision, self.standings.reason
+
     def lines(self) -> list[str]:
         """Return a line for each comparison, then the decision."""
         if self.standings is None:
@@ -181,8 +196,17 @@ class CanaryTrial:
         asked = f"tried with {self.cost.requests} requests over {self.cost.connections} connections"
         return [*self.standings.lines(), asked]
 
+    @cached_property
+    def courses(self) -> "Mapping[str, Course]":
+        """How each comparison came to its verdict, by id; nothing where none was tried."""
+        if self.standings is None:
+            return {}
+        from healthgate.tell.trial_course import courses  # noqa: PLC0415
+
+        return courses(self.standings.header, self.ticks)
+
     def write(self, exit_code: int, states: list[str]) -> list[str]:
-        """Write the verdict file; return what was not kept or written.
+        """Write the verdict file, and pictures where they are asked for; return what was not kept or written.
 
         `exit_code` is that of the run; where that is not the trial's, `states` say why: what comparing states found.
         """
@@ -190,8 +214,10 @@ class CanaryTrial:
         if exit_code != found["exit"]:
             reason = states[0] if states else found["reason"]
             found |= {"exit": exit_code, "decision": DECISIONS.get(exit_code, "inconclusive"), "reason": reason}
-        trouble = _write(self._place(self.option.verdict), found)
-        return [*self.trouble, *([trouble] if trouble else [])]
+        trouble = [_write(self._place(self.option.verdict), found)]
+        if self.option.pictures:
+            trouble.append(_draw(self._place(self.option.pictures), self.courses))
+        return [*self.trouble, *filter(None, trouble)]
 
     def _untried(self) -> dict[str, Any]:
         looking = record.Header(self.baseline, self.canary, time.time(), self.every, self.within)
@@ -270,7 +296,7 @@ class Told:
 def problems(option: Any) -> Iterator[str]:
     """Yield what is wrong with the options of a trial."""
     if not option.trial_for:
-        yield "--record and --from-prometheus are about a trial: say how long it takes, as in --for 10m"
+        yield "--record, --pictures and --from-prometheus are about a trial: say how long it takes, as in --for 10m"
         return
     seconds = {}
     for name, text in (("--for", option.trial_for), ("--every", option.every)):
@@ -305,11 +331,12 @@ def replayed(option: Any, folder: Path) -> tuple[list[str], int]:
     try:
         with place.open(encoding="utf-8") as lines:
             header, ticks = record.read(lines, option.replay)
-            standings = Standings(header)
+            standings, taken = Standings(header), list[record.Tick]()
             for _, several in groupby(ticks, key=lambda tick: tick.at):
                 found = list(several)
                 if standings.decision == "undecided":
                     standings.take(found)
+                    taken += found
     except OSError as error:
         raise pytest.UsageError(f"--replay {option.replay} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -319,9 +346,25 @@ def replayed(option: Any, folder: Path) -> tuple[list[str], int]:
         raise pytest.UsageError(f"--replay {error}") from None
     standings.finish()
     code, said = standings.exit_code, standings.lines()
-    if trouble := _write(folder / option.verdict, standings.record()):
-        code, said = code or UNDELIVERED, [trouble, *said]
+    trouble = [_write(folder / option.verdict, standings.record())]
+    if option.pictures:
+        from healthgate.tell.trial_course import courses  # noqa: PLC0415
+
+        trouble.append(_draw(folder / option.pictures, courses(header, taken)))
+    if any(trouble):
+        code, said = code or UNDELIVERED, [*filter(None, trouble), *said]
     return said, code
+
+
+def _draw(folder: Path, several: "Mapping[str, Course]") -> str:
+    """Write the pictures of all comparisons; return why that was not possible, else nothing."""
+    from healthgate.tell.trial_course import save  # noqa: PLC0415
+
+    try:
+        save(several, folder)
+    except OSError as error:
+        return f"not written: {folder}: {error.strerror}; the verdict above stands"
+    return ""
 
 
 def _write(path: Path, found: Mapping[str, Any]) -> str:
