@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 ACTION = ROOT / "action.yml"
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 PAGE = ROOT / "docs/running.md"
+ROLLOUTS = ROOT / "docs/rollouts.md"
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,18 @@ class Snippet:
 
 
 @cache
-def snippets() -> tuple[Snippet, ...]:
-    """Every block of code of the page, in its order."""
+def snippets(page: Path = PAGE) -> tuple[Snippet, ...]:
+    """Every block of code of a page, in its order."""
     found = []
-    for language, text in re.findall(r"(?ms)^```(\w+)\n(.*?)^```$", PAGE.read_text()):
+    for language, text in re.findall(r"(?ms)^```(\w+)\n(.*?)^```$", page.read_text()):
         named = re.match(r"(?:#!.*\n)?(?:#|//) ([^\s:]+)", text)
         found.append(Snippet(language, named[1] if named else "", text))
     return tuple(found)
 
 
-def snippet(file: str) -> str:
+def snippet(file: str, page: Path = PAGE) -> str:
     """The text of the one block that gives itself this name."""
-    (found,) = (one.text for one in snippets() if one.file == file)
+    (found,) = (one.text for one in snippets(page) if one.file == file)
     return found
 
 

@@ -12,12 +12,12 @@ import pytest
 import yaml
 
 from tests.tools import program
-from tests.workflows.published import ACTION, ROOT, WORKFLOWS, by_schema, read, snippets, steps
+from tests.workflows.published import ACTION, ROLLOUTS, ROOT, WORKFLOWS, by_schema, read, snippets, steps
 
 BIN = Path(sys.executable).parent
 NAMES = ["scheduled.yml", "gate.yml", "canary.yml", "incident.yml", "ci.yml"]
 FILES = [ACTION, *WORKFLOWS]
-SNIPPETS = [one for one in snippets() if one.file.startswith(".github/workflows/")]
+SNIPPETS = [one for one in (*snippets(), *snippets(ROLLOUTS)) if one.file.startswith(".github/workflows/")]
 
 
 def said(*command: object, cwd: Path = ROOT) -> tuple[int, str]:
@@ -170,9 +170,13 @@ def test_what_the_page_offers_for_a_deploy_names_what_there_is(tmp_path: Path) -
     for one in SNIPPETS:
         (tmp_path / one.file).write_text(one.text)
     code, printed = zizmor(tmp_path, "regular")
-    assert (len(SNIPPETS), code) == (2, 0), printed
+    assert (len(SNIPPETS), code) == (3, 0), printed
     jobs = {f"{one.file} {name}": job for one in SNIPPETS for name, job in yaml.safe_load(one.text)["jobs"].items()}
     gate = jobs[".github/workflows/deploy.yml gate"]
     step = jobs[".github/workflows/release.yml deploy"]["steps"][0]
-    assert set(gate["with"]) <= set(read(ROOT / ".github/workflows/gate.yml")["on"]["workflow_call"]["inputs"])
+    tried = jobs[".github/workflows/rollout.yml try"]
+    for called, name in ((gate, "gate"), (tried, "canary")):
+        described = read(ROOT / f".github/workflows/{name}.yml")["on"]["workflow_call"]
+        assert set(called["with"]) <= set(described["inputs"])
+    assert set(re.findall(r"needs\.try\.outputs\.([\w-]+)", str(jobs))) == set(described["outputs"])
     assert set(step["with"]) <= set(read(ACTION)["inputs"])
