@@ -10,7 +10,6 @@ import compileall
 import json
 import math
 import random
-import re
 import subprocess
 import sys
 import time
@@ -427,8 +426,11 @@ def main() -> int:
     if options.write:
         text = PAGE.read_text()
         for name, made in (("durations", durations(done)), ("benchmark", tables)):
-            marked = re.compile(rf"(?s)(<!-- {name} -->\n).*(\n<!-- /{name} -->)")
-            text = marked.sub(lambda found, made=made: found[1] + made + found[2], text)
+            before, _, rest = text.partition(f"<!-- {name} -->\n")
+            _, found, after = rest.partition(f"<!-- /{name} -->\n")
+            if not found:
+                raise SystemExit(f"{PAGE} has no line <!-- {name} --> with <!-- /{name} --> below it")
+            text = f"{before}<!-- {name} -->\n{made}\n<!-- /{name} -->\n{after}"
         PAGE.write_text(text)
     return int(any(misses(row, done[key(row)]) for row in rows()))
 
