@@ -6,7 +6,7 @@ Tried = Literal["a job", "an injection", "a claim", "a scenario", "a run of the 
 
 ATTEMPTS: Final[dict[Tried, int]] = {
     "a job": 2,
-    "an injection": 2,
+    "an injection": 3,
     "a claim": 3,
     "a scenario": 3,
     "a run of the suite": 5,

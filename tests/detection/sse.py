@@ -166,7 +166,7 @@ CELLS: dict[str, Cell] = {
         fault("F.sse.cleanup_errors", rate_percent=7, as_history=True), turns=WARNING, collateral=DEGRADED
     ),
     "sse.cleanup.error_trend": cell(
-        fault("F.sse.cleanup_errors", ramp_percent=[1, 2, 3], log=False), turns=WARNING, shows_within_s=100, passes=True
+        fault("F.sse.cleanup_errors", ramp_percent=[1, 2, 3], log=False), turns=WARNING, shows_within_s=75, passes=True
     ),
     "sse.cleanup.consecutive_errors": cell(
         told("/cleanup_stats/consecutive_errors", 4),
