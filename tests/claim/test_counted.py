@@ -19,7 +19,7 @@ from healthgate.memory.history import History
 from healthgate.readings import Growth
 from tests.memory.test_history import VERDICT
 from tests.parts.project import Outcome, Project
-from tests.parts.target import Target
+from tests.parts.target import Hostile, Peer, Target
 from tests.probes.test_exposition import CLASSIC, pages
 
 START = 500.0
@@ -97,6 +97,9 @@ def test_looks_of_the_window_count_and_each_once() -> None:
     assert moments(own, earlier, 10) == [1000, 1002]
     assert moments(own, earlier, 1) == [1000, 1002]  # two looks of one run, however far apart
     assert moments(own[:1], earlier, 1) == [1000]
+    late = looks((1000, 5), (1003, 6), (1004.5, 7))
+    assert moments(late, earlier, 2) == [1000, 1003, 1004.5]  # the later two do not span it
+    assert moments(late, earlier, 1) == [1003, 1004.5]
 
 
 @pytest.mark.parametrize(
@@ -486,6 +489,27 @@ def test_a_run_that_may_look_for_as_long_settles_it_alone(
     run = counting.check("--sample", "6s", "-k", "retries")
     assert run.states["boiler.retries"] in {"ok", "warning"}, run.text
     assert target.counts()["/metrics"] == 3, "the first two, and one when the time is up"
+
+
+def test_time_that_a_slow_prometheus_takes_is_not_taken_from_what_a_run_may_watch_for(
+    counting: Project, target: Target
+) -> None:
+    """The window needs two seconds between looks, of which those pass too in which earlier looks are asked for."""
+
+    def late(peer: Peer) -> None:
+        peer.read_request()
+        peer.closing.wait(1.8)
+        body = b'{"status": "success", "data": {"resultType": "matrix", "result": []}}'
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    target.answers["/metrics"] = pages(boiler(0, 0))
+    with Hostile(late) as slow:
+        samples = {"prometheus": slow.url}
+        counting.environment("works", boiler={"url": target.url}, time_scale=60, samples=samples)
+        run = counting.check("--sample", "1s", "-k", "lasting")
+
+    assert run.states == {"boiler.lasting": "ok"}, run.text
+    assert (slow.connections, target.counts()["/metrics"]) == (1, 3)
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["alone", "with workers"])

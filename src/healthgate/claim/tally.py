@@ -151,15 +151,16 @@ def chosen(own: Sequence[Tally], earlier: Sequence[Tally], window: float) -> lis
     """Return the looks a counter is followed through, the oldest first: from the one that best spans `window` seconds.
 
     `own` are those of this run, `earlier` those of others, each the oldest first. Where none spans it, those there are.
-    Two looks of this run count however far apart they are. Of two that were under way at the same time nobody knows
-    which came first: one of them counts.
+    Looks of this run count however far apart they are, where no later ones span it: the machine may have been too busy
+    to take them in time. Of two that were under way at the same time nobody knows which came first: one of them counts.
     """
     newest = own[-1]
     kept = [newest]
     begun = own[0].at - own[0].took
     before = [tally for tally in earlier if newest.at - tally.at <= window * LONGEST and tally.at < begun]
     for tally in reversed([*before, *own[:-1]]):
-        if tally.at < kept[-1].at - kept[-1].took and (newest.at - tally.at <= window * LONGEST or len(kept) == 1):
+        near, spanned = newest.at - tally.at <= window * LONGEST, newest.at - kept[-1].at >= window * SHORTEST
+        if tally.at < kept[-1].at - kept[-1].took and (near or not spanned):
             kept.append(tally)
     spanning = [tally for tally in kept if newest.at - tally.at >= window * SHORTEST]
     if spanning:

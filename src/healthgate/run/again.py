@@ -30,7 +30,7 @@ def looks_back(check: Check, systems: Mapping[str, System]) -> bool:
 
 
 def worth_waiting(judge: Judge, check: Check, left: float) -> bool:
-    """Whether a window may still be proven to be violated in the `left` seconds."""
+    """Whether a window may still be proven to be violated in the `left` seconds after the last look."""
     try:
         needed = judge.undecided(check.id)
     except Exception:  # the check itself is broken: its own test will say so

@@ -243,7 +243,7 @@ class Run:
         ends = looked + self.sample + IN_TIME
         for number in count(2):
             judges = {name: self.judge(name, snapshot) for name, _ in several}
-            several = [pair for pair in several if worth_waiting(judges[pair[0]], pair[1], ends - time.monotonic())]
+            several = [pair for pair in several if worth_waiting(judges[pair[0]], pair[1], ends - looked)]
             if not several:
                 return
             looked += min(judges[name].sampling_interval(check.id) for name, check in several)
