@@ -40,6 +40,9 @@ def first_and_last(entries: list[Any]) -> Iterable[int]:
 
 ENTRIES = [first_and_last, pytest.param(every, marks=pytest.mark.whole)]
 """Which entries of a list are changed: those between are read by the same lines, and are left to `make detection`."""
+EACH = 3
+"""Of how many values a member of the first and last entries gets one: its neighbours get others, all of which are tried
+on every member by `make detection`."""
 
 
 def leaves(
@@ -49,6 +52,13 @@ def leaves(
     steps = node if isinstance(node, dict) else entries(node) if isinstance(node, list) else ()
     for step in steps:
         yield from leaves(node[step], entries, (*path, step))
+
+
+def changes(whole: Any, entries: Callable[[list[Any]], Iterable[int]]) -> Iterator[tuple[tuple[Any, ...], object]]:
+    """Yield a path and what is put there."""
+    for number, path in enumerate(leaves(whole, entries)):
+        values = HOSTILE if entries is every else HOSTILE[number % EACH :: EACH]
+        yield from ((path, value) for value in values)
 
 
 def with_value(body: Any, path: tuple[Any, ...], value: Any) -> Any:
@@ -91,20 +101,19 @@ def test_any_member_may_be_anything(request_id, entries):
     readers = [CATALOGUE.checks[check_id] for name, check_id in READ if name == request_id]
     facts = world.observations[request_id].facts
     whole = facts.get("json", facts)
-    for path in leaves(whole, entries):
+    for path, value in changes(whole, entries):
         if whole is facts and path in {(), ("replies",), ("hashes",), ("others",), ("took_ms",)}:
             continue  # these are the probe's own words, not the server's
-        for value in HOSTILE:
-            if whole is facts and path[0] == "hashes" and not (len(path) == 3 and isinstance(value, str)):
-                continue  # Redis gives texts only
-            changed = with_value(whole, path, value)
-            world.observations[request_id].facts = changed if whole is facts else {**facts, "json": changed}
-            for check in readers:
-                with suppress(NoData):
-                    found = check.reading.value(world.scene)
-                    found = getattr(found, "value", getattr(found, "raw", found))
-                    check.stays.malformed(found)
-                    check.stays.judge(found)
+        if whole is facts and path[0] == "hashes" and not (len(path) == 3 and isinstance(value, str)):
+            continue  # Redis gives texts only
+        changed = with_value(whole, path, value)
+        world.observations[request_id].facts = changed if whole is facts else {**facts, "json": changed}
+        for check in readers:
+            with suppress(NoData):
+                found = check.reading.value(world.scene)
+                found = getattr(found, "value", getattr(found, "raw", found))
+                check.stays.malformed(found)
+                check.stays.judge(found)
 
 
 def judged(world: World, checks: list[str]) -> None:
@@ -193,8 +202,7 @@ def test_any_member_of_a_document_may_be_anything(request_id, entries):
     records = facts["read"].values() if "read" in facts else [facts["document"]]
     for record in records:
         whole = record["content"]
-        for path in leaves(whole, entries):
-            for value in HOSTILE:
-                record["content"] = with_value(whole, path, value)
-                judged(world, readers)
+        for path, value in changes(whole, entries):
+            record["content"] = with_value(whole, path, value)
+            judged(world, readers)
         record["content"] = whole

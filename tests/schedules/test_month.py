@@ -19,8 +19,8 @@ def test_the_page_says_what_is_computed_of_the_schedules() -> None:
 
 
 @pytest.mark.parametrize("schedule", [HOSTED, pytest.param(OWN, marks=pytest.mark.whole)], ids=lambda one: one.name)
-def test_three_days_bring_no_false_alarm_and_nothing_late(schedule: Schedule, tmp_path: Path) -> None:
-    found = month(schedule, tmp_path, days=3)
+def test_two_days_bring_no_false_alarm_and_nothing_late(schedule: Schedule, tmp_path: Path) -> None:
+    found = month(schedule, tmp_path, days=2)
     assert found.troubles == []
     assert all(found.kinds[kind].runs > 10 for kind in KINDS), found.kinds
 
