@@ -19,6 +19,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 LONGEST = 5
 """Folders and tests that are named."""
 KEPT = "spent"
+NAME = "account of what the tests take"
 WORTH_TELLING_S = 60.0
 JUMP_S = 1.0
 """Seconds by which a clock that keeps time does not part from the monotonic one."""
@@ -62,15 +63,20 @@ def folder_of(nodeid: str) -> str:
 
 @dataclass
 class Spent:
-    """Seconds by folder, by the clock and of the processors, and of the longest tests; of one worker or of all."""
+    """Seconds by folder, by the clock and of the processors, and of the longest tests; of one worker or of all.
+
+    `parts` are what tests are about that all rest on the same piece of work, and how long each took of it.
+    """
 
     wall: dict[str, float] = field(default_factory=dict)
     cpu: dict[str, float] = field(default_factory=dict)
     tests: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, float] = field(default_factory=dict)
 
     def add(self, other: "Spent") -> None:
         """Add what another worker spent."""
-        for mine, theirs in ((self.wall, other.wall), (self.cpu, other.cpu), (self.tests, other.tests)):
+        several = ((self.wall, other.wall), (self.cpu, other.cpu), (self.tests, other.tests), (self.parts, other.parts))
+        for mine, theirs in several:
             for name, seconds in theirs.items():
                 mine[name] = mine.get(name, 0.0) + seconds
 
@@ -124,6 +130,8 @@ class Account:
         total = sum(self.all.cpu.values())
         terminalreporter.section("what it took")
         terminalreporter.line(f"longest   {listed(self.all.tests)}")
+        if self.all.parts:
+            terminalreporter.line(f"of these  {listed(self.all.parts)}")
         terminalreporter.line(f"by clock  {listed(self.all.wall, 99)}")
         terminalreporter.line(f"by CPU    {total:.0f} s: {listed(self.all.cpu, 99)}")
         share = 100 * busy / ((busy + idle) or 1)
@@ -147,4 +155,11 @@ def listed(seconds: dict[str, float], most: int = LONGEST) -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Count in every process that runs tests."""
-    config.pluginmanager.register(Account(), "account of what the tests take")
+    config.pluginmanager.register(Account(), NAME)
+
+
+def account_of(config: pytest.Config) -> Account:
+    """Return what counts in this process."""
+    account = config.pluginmanager.get_plugin(NAME)
+    assert isinstance(account, Account)
+    return account

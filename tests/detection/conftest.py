@@ -8,6 +8,7 @@ import pytest
 from tests.detection.edges import EDGES
 from tests.detection.evidence import Evidence, gather, load, save
 from tests.detection.scenario import SCENARIOS
+from tests.spent import account_of
 
 WHOLE = "whole"
 """Mark of the tests that need values at the lines and whole incidents, which take longer than everything else."""
@@ -26,4 +27,5 @@ def evidence(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
             return load(kept)
         found = gather(EDGES, SCENARIOS.values()) if is_whole else gather([], [])
         save(found, kept)
+        account_of(request.config).all.parts |= found.took()
         return found

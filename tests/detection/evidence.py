@@ -109,6 +109,15 @@ class Evidence:
             return not self.of_check[name].complaint(name)
         return any(one.id == name and not one.complaint for one in self.proven)
 
+    def took(self) -> dict[str, float]:
+        """Return the seconds that each claim took, and each injection, or the first of those caused together."""
+        first = {id(one.during): one for one in reversed(self.rounds)}.values()
+        alone = {one.key for one in self.alone}
+        return {
+            **{f"{one.injection}{', alone' * (one.injection.key in alone)}": one.took_s for one in first},
+            **{one.id: one.took_s for one in self.proven},
+        }
+
     def complaints(self) -> list[str]:
         """Return everything that is not as it was declared, a sentence each."""
         found = [one.complaint(check) for one in self.rounds for check in one.checks]

@@ -18,8 +18,10 @@ def pytest_configure():
     sys.modules["tests.spent"].WORTH_TELLING_S = 0
 """
 SLOW = """import time
+from tests.spent import account_of
 
-def test_one():
+def test_one(request):
+    account_of(request.config).all.parts["half of it"] = 2.0
     ends = time.process_time() + 1.3
     while time.process_time() < ends: pass
 """
@@ -50,6 +52,7 @@ def test_a_run_says_what_took_longest_and_how_busy_the_machine_was(tmp_path: Pat
     assert code == 0, printed
     for line in (
         r"longest   slow/test_slow\.py::test_one [1-9]\d* s",
+        r"of these  half of it 2 s",
         r"by clock  slow [1-9]\d* s, quick \d+ s",
         r"by CPU    \d+ s: slow [1-9]\d* s, quick 0 s",
         r"machine   \d+ cores, \d+ % busy in \d+ s, \d+ % of it with something else",
