@@ -16,19 +16,23 @@ LEAST_TICKS = FIRST
 MISSING = 0.2
 """Share of all ticks that one side may leave out."""
 
-EVENLY = 0.5
-"""Share of alpha that is spent evenly over the planned time, and finds large faults soon; the rest is kept for its end
-(as time to the fourth), and finds small ones. With several baseline instances, all of it is spent evenly."""
+USED = 0.85
+"""Share of alpha that is spent at all: of ten thousand healthy canaries, played to see it, no more than alpha say are
+rolled back, and not about as many."""
+
+EVENLY, LATE = 0.56, 12
+"""Share of that which is spent evenly over the planned time, and finds large faults soon; the rest is kept for its end
+(as time to the twelfth), and finds small ones. With several baseline instances, all of it is spent evenly."""
 
 FALSE_PASS = 0.04
 """How often a canary that is `tolerates` times its baseline may pass."""
 
-EARLY_PASS, LATER_PASS = 0.0115, 0.006
-"""Parts of that which are spent with events and with time, and not kept for the last look: a pass ends the trial, and
-what passes too early can no longer be rolled back."""
+EARLY_PASS, LATER_PASS = 0.01, 0.006
+"""Parts of that which are not kept for the last look: of counts spent with events, of gauges with time. A pass ends the
+trial, and what passes too early can no longer be rolled back."""
 
 ENOUGH_EVENTS = 200
-"""Events with which all of the first part is spent; of gauges there are none."""
+"""Events with which all of the first part is spent."""
 
 LEAST_BLOCKS = 10
 """Pieces of evidence that the planned time must hold."""
@@ -250,14 +254,15 @@ class Trial:
     def _spent(self) -> float:
         """Return how much of alpha may have been used by now."""
         time = 1.0 if self._over else self._time()
-        return self.alpha * (self._evenly * time + (1.0 - self._evenly) * time**4)
+        return USED * self.alpha * (self._evenly * time + (1.0 - self._evenly) * time**LATE)
 
     def _spent_on_passing(self) -> float:
         """Return how much of FALSE_PASS may have been used by now."""
         if self._over:
             return FALSE_PASS
-        events = min(1.0, self._events / ENOUGH_EVENTS) if self.kind == "count" else 0.0
-        return EARLY_PASS * events + LATER_PASS * self._time()
+        if self.kind == "gauge":
+            return LATER_PASS * self._time()
+        return EARLY_PASS * min(1.0, self._events / ENOUGH_EVENTS)
 
     def _held(self) -> str:
         """Return why nothing may be decided; empty where it may."""
