@@ -25,6 +25,7 @@ TOGETHER = {
     "tests/lab/test_wsmanager": "a lab, for streams",
     "tests/lab/": "a lab, for all else",
     "tests/end_to_end/": "a lab, for all else",
+    "tests/workflows/test_canaries.py": "a lab, for streams",
     "tests/workflows/test_runs.py": "a lab, for all else",
 }
 """What tests share whose names begin so, the first that fits: one worker does them all, one after the other."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lab.services.wsmanager.app import Manager
 
 CANARY_SHARE: Final = 0.1
+USUAL_WEIGHT: Final = 10
+"""What the manifest gives the canary, in percent of the clients."""
 SERVES_WITHIN_S: Final = 8.0
 
 UNHEALTHY = Fault(
@@ -181,6 +183,8 @@ STAGING = Fault(
     " streams to count.",
     (
         number("error_percent", "streams of staging that fail, %", at_least=0, at_most=100, default=0),
+        number("usual_error_percent", "streams of production that fail, %", at_least=0, at_most=100, default=0),
+        whole("weight", "share of the clients that staging gets, %", at_least=0, at_most=90, default=10),
         number(
             "retry_factor",
             "how many times as often as in production streams break off, for their number",
@@ -197,10 +201,19 @@ BREAKS_PER_SECOND: Final = 0.1
 
 @STAGING.on("feed")
 @asynccontextmanager
-async def staging_cut_more_often(feed: "Feed", *, retry_factor: float) -> AsyncIterator[None]:
+async def staging_cut_more_often(feed: "Feed", *, retry_factor: float, weight: int) -> AsyncIterator[None]:
     """Cut streams off in both environments, on staging more often for their number."""
     rate = BREAKS_PER_SECOND * feed.host.settings.time_scale.factor if retry_factor else 0.0
-    async with feed.exchange.cutting({"production": rate, "staging": rate * CANARY_SHARE * retry_factor}):
+    share = CANARY_SHARE * (weight / USUAL_WEIGHT) * (100 - USUAL_WEIGHT) / (100 - weight)
+    async with feed.exchange.cutting({"production": rate, "staging": rate * share * retry_factor}):
+        yield
+
+
+@STAGING.on("wsmanager")
+@asynccontextmanager
+async def usually_failing(manager: "Manager", *, usual_error_percent: float) -> AsyncIterator[None]:
+    """Let a share of production's new streams fail."""
+    with during(manager.streams.failing, usual_error_percent):
         yield
 
 
@@ -214,16 +227,19 @@ async def staging_failing(manager: "Manager", *, error_percent: float) -> AsyncI
 
 @STAGING.on("ingress")
 @asynccontextmanager
-async def busy_hour(ingress: "Ingress", *, rollback_disabled: bool) -> AsyncIterator[None]:
+async def busy_hour(ingress: "Ingress", *, rollback_disabled: bool, weight: int) -> AsyncIterator[None]:
     """Let more clients come; begin the trial again on exit."""
     fault = object()
     ingress.clients.busy.append(fault)
     if rollback_disabled:
         ingress.canary.disabled.append(fault)
+    usual, ingress.canary.weight = ingress.canary.weight, weight
     try:
         yield
     finally:
         ingress.clients.busy.remove(fault)
+        if ingress.canary.state == "running":
+            ingress.canary.weight = usual
         if rollback_disabled:
             ingress.canary.disabled.remove(fault)
         await ingress.canary.resume()

@@ -159,7 +159,7 @@ class Canary:
             elif self.state == "running" and not self.disabled:
                 lasted = (moment - self._high_since) * self._scale.factor
                 if lasted >= HIGH_FOR_S:
-                    await self._roll_back(share, lasted)
+                    await self.roll_back(f"error rate {share:.1f}% for {lasted:.0f}s")
 
     async def _failing_percent(self) -> float | None:
         told = await self._asked("GET", METRICS)
@@ -183,12 +183,13 @@ class Canary:
         except (NoAnswerError, ValueError):
             return None
 
-    async def _roll_back(self, share: float, lasted: float) -> None:
+    async def roll_back(self, why: str) -> None:
+        """End the trial: no more traffic for the canary, and its flag off."""
         async with self._one_change_at_a_time:
-            self.state, self.weight, self.since = "rolled_back", 0, now()
-            words = f"WSManager canary rolled back: error rate {share:.1f}% for {lasted:.0f}s"
-            self._log.write("WARN", "Canary", words)
-            await self._set_flag(to=False)
+            if self.state == "running":
+                self.state, self.weight, self.since = "rolled_back", 0, now()
+                self._log.write("WARN", "Canary", f"WSManager canary rolled back: {why}")
+                await self._set_flag(to=False)
 
     async def resume(self) -> None:
         """Begin the trial again, with the weight of the manifest."""
@@ -238,8 +239,13 @@ class Ingress:
         return []
 
     def routes(self) -> Starlette:
-        """Routes for whoever watches the canary."""
-        return Starlette(routes=[Route("/canary", self._canary, methods=["GET"])])
+        """Routes for whoever watches the canary, and for what decides about it."""
+        return Starlette(
+            routes=[
+                Route("/canary", self._canary, methods=["GET"]),
+                Route("/canary/rollback", self._obey, methods=["POST"]),
+            ]
+        )
 
     def front(self) -> Starlette:
         """What callers from outside reach over HTTPS."""
@@ -253,6 +259,14 @@ class Ingress:
         canary = self.canary
         flags = {name: await _flag(client) for name, client in self._instances.items()}
         return JSONResponse({"state": canary.state, "weight": canary.weight, "flag": flags, "since": iso(canary.since)})
+
+    async def _obey(self, request: Request) -> Response:
+        """Roll back where an Alertmanager says that a comparison asks for it."""
+        alerts = (await request.json())["alerts"]
+        asked = [one["labels"]["alertname"] for one in alerts if one["status"] == "firing" and _asks(one["labels"])]
+        if asked:
+            await self.canary.roll_back(f"{asked[0]} asked for it")
+        return JSONResponse({"state": self.canary.state})
 
     async def _forward(self, request: Request) -> Response:
         client = request.client.host if request.client else ""
@@ -277,6 +291,10 @@ class Ingress:
     def refuses(self, _scope: Scope) -> bool:
         """Turn nobody away here: the front has its own rule."""
         return False
+
+
+def _asks(labels: dict[str, str]) -> bool:
+    return labels.get("action") == "rollback"
 
 
 async def _flag(caller: Caller) -> bool | None:

@@ -51,7 +51,7 @@ def start_alertmanager(
     started: list[Alertmanager] = []
 
     def start() -> Alertmanager:
-        started.append(Alertmanager(tmp_path / f"alertmanager-{len(started)}", webhook))
+        started.append(Alertmanager(tmp_path / f"alertmanager-{len(started)}", webhook.url))
         return started[-1]
 
     yield start

@@ -83,16 +83,19 @@ class Webhook:
 
 
 class Alertmanager:
-    """One by the example of this repository, in a hurry, which notifies a webhook instead of people."""
+    """One by the example of this repository, in a hurry, which notifies a webhook instead of people.
 
-    def __init__(self, folder: Path, webhook: Webhook) -> None:
+    What a receiver gets is posted to its name below `url`.
+    """
+
+    def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
         folder.mkdir()
         config = yaml.safe_load(EXAMPLE.read_text())
         config["route"] |= {"group_wait": "150ms", "group_interval": "100ms", "repeat_interval": "1h"}
         for receiver in config["receivers"]:
             for hook in receiver.get("webhook_configs", ()):
-                hook["url"] = f"{webhook.url}/{receiver['name']}"
+                hook["url"] = f"{url}/{receiver['name']}"
         (folder / "alertmanager.yaml").write_text(yaml.safe_dump(config))
         self.address = f"127.0.0.1:{closed_port()}"
         self.url = f"http://{self.address}"

@@ -130,7 +130,7 @@ def test_rolled_back(verdict):
     assert "rolled back: the controller says rolled_back in " in run.text
     assert pair[1].looks <= 2
     found = verdict(tried)
-    assert (found["exit"], found["comparisons"]) == (1, [])
+    assert (found["decision"], found["exit"], found["comparisons"]) == ("rolled_back", 1, [])
     assert found["reason"].startswith("rolled back: the controller says rolled_back in ")
     assert "comparisons: it was not tried: it was rolled back, the controller says rolled_back" in run.text
     assert run.results["run"]["canary"]["decision"] == "rolled_back"

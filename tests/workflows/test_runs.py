@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 from tests.alerting.servers import Alertmanager, Webhook
-from tests.parts import instances
 from tests.workflows.conftest import Place
 from tests.workflows.published import snippet
 from tests.workflows.runner import Job, Runner, copy_of_the_repository
@@ -43,7 +42,7 @@ def runner(tmp_path: Path) -> Runner:
 @pytest.fixture
 def alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
     webhook = Webhook()
-    found = Alertmanager(tmp_path / "alertmanager", webhook)
+    found = Alertmanager(tmp_path / "alertmanager", webhook.url)
     yield found
     found.stop()
     webhook.close()
@@ -161,33 +160,6 @@ def test_a_canary_is_red_where_it_is_worse_or_cannot_be_told(runner: Runner, pla
     canary.lab.reset()
     canary.lab.fault("F.json.drop", service="gateway", path=SUMMARY, pointer="/data/system_health")
     assert "unclear: " in compare(12).step("Check").printed
-
-
-def test_a_canary_is_tried_until_it_is_decided(runner: Runner) -> None:
-    """Two instances of a service that is no system of this repository: no lab is needed for them."""
-    runner.left_out.add("Report")
-    runner.around["PYTEST_ADDOPTS"] = "--every=50ms -k 'rollout or lit'"
-    absent = "".join(f"{name}: absent\n" for name in ("gateway", "market", "sse", "wsmanager"))
-    checks = instances.SYSTEM + instances.CHECKS.replace("from checks.forge import METRICS, STATE\n", "")
-    with instances.two() as (old, new):
-        files = {"checks/test_forge.py": checks}
-        for name, one in (("old", old), ("new", new)):
-            files[f"environments/{name}.yaml"] = f"{absent}forge: {{url: {one.target.url}}}\n"
-        for run_id, fault, decision, code in (
-            ("1", {}, "pass", 0),
-            ("2", {"errors": 0.4}, "rollback", 1),
-            ("3", {"errors": 0.1, "streams": 0.0}, "inconclusive", 12),
-        ):
-            vars(new).update(fault)
-            inputs = {"baseline": "old", "canary": "new", "for": "15s"}
-            job = runner.run("canary.yml", "compare", inputs=inputs, files=files, run_id=run_id)
-            assert job.outputs == {"exit-code": str(code)}, job.told
-            kept = artifact(runner, run_id, "health-canary-new")
-            assert json.loads((kept / "canary.json").read_text())["decision"] == decision
-            header, *ticks = (kept / "canary.jsonl").read_text().splitlines()
-            assert json.loads(header)["within_s"] == 15
-            assert len(ticks) > 8
-            assert "forge.rollout.errors.svg" in {file.name for file in (kept / "canary").iterdir()}
 
 
 def test_an_incident_run_keeps_what_was_seen_and_adds_nothing_to_the_history(runner: Runner, place: Place) -> None:

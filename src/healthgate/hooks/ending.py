@@ -119,7 +119,7 @@ class Ending:
         if option.snapshot_out and snapshot is not None:
             self._try_to_write(base / option.snapshot_out, snapshot.save)
         if self.trial is not None:
-            self.undelivered += self.trial.write(status, self.comparison.lines() if self.comparison else [])
+            self.undelivered += self.trial.write(status, self.comparison)
         self._remember()
         facts = self._facts(code())
         people, files = (option.alertmanager, option.notify), (option.pushgateway, option.metrics)

@@ -30,6 +30,7 @@ from healthgate.run.run import Run
 from healthgate.wire.whole import write_whole
 
 if TYPE_CHECKING:
+    from healthgate.judge.canary import Comparison
     from healthgate.judge.verdict import Verdict
     from healthgate.tell.trial_picture import Course
 
@@ -205,15 +206,18 @@ class CanaryTrial:
 
         return courses(self.standings.header, self.ticks)
 
-    def write(self, exit_code: int, states: list[str]) -> list[str]:
+    def write(self, exit_code: int, states: "Comparison | None") -> list[str]:
         """Write the verdict file, and pictures where they are asked for; return what was not kept or written.
 
-        `exit_code` is that of the run; where that is not the trial's, `states` say why: what comparing states found.
+        `exit_code` is that of the run; where that is not the trial's, what comparing states found says why.
         """
         found = self.standings.record() if self.standings is not None else self._untried()
         if exit_code != found["exit"]:
-            reason = states[0] if states else found["reason"]
-            found |= {"exit": exit_code, "decision": DECISIONS.get(exit_code, "inconclusive"), "reason": reason}
+            reason = states.lines()[0] if states else found["reason"]
+            decision = DECISIONS.get(exit_code, "inconclusive")
+            if decision == "rollback" and states and states.rolled_back:
+                decision = states.decision
+            found |= {"exit": exit_code, "decision": decision, "reason": reason}
         trouble = [_write(self._place(self.option.verdict), found)]
         if self.option.pictures:
             trouble.append(_draw(self._place(self.option.pictures), self.courses))
