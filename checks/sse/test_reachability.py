@@ -1,7 +1,7 @@
 """Can the SSE service be asked, and would a load balancer send it clients?"""
 
 from checks.sse import HEALTH, MONITORING
-from healthgate import Measured, Tier, Violated, age, answered, at_most, check, equals, measure, seconds_old, served
+from healthgate import Measured, Violated, age, answered, at_most, check, equals, measure, seconds_old, served
 from healthgate.readings import Answer
 
 
@@ -29,7 +29,7 @@ def health_code(answer: Answer) -> Measured:
 @check(
     "sse.endpoint.monitoring",
     monitoring_code,
-    stays=equals(200, critical=Tier("!=", 200)),
+    stays=equals(200),
     name="Monitoring route of the SSE service",
     cause="the connection manager is not initialised, or its access to Redis fails",
     action="call the health route, then read the log of the service",
@@ -39,7 +39,7 @@ def health_code(answer: Answer) -> Measured:
 @check(
     "sse.health.endpoint",
     health_code,
-    stays=equals(200, critical=Tier("!=", 200)),
+    stays=equals(200),
     name="SSE service, as a load balancer asks it",
     cause="a critical alert is present, or the service cannot read its own figures",
     action="read health_indicators.alerts of the monitoring route and follow the type of each entry",

@@ -31,7 +31,6 @@ from healthgate import (
     NoData,
     NotYet,
     Source,
-    Tier,
     Unit,
     answered,
     at_most,
@@ -268,7 +267,7 @@ def weight(manifest: Facts, created: Created | NoData, control: Control | NoData
 @check(
     "wsmanager.canary.weight",
     weight,
-    stays=equals(WEIGHT, percent, warning=Tier("!=", WEIGHT)),
+    stays=equals(WEIGHT, percent, otherwise=WARNING),
     name="Traffic of the canary",
     cause="the manifest was edited, or the routing not applied",
     action="apply the manifest, and see that the Ingress has taken it over",

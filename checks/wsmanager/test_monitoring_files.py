@@ -18,7 +18,7 @@ from checks.wsmanager.dashboard import Panel, panels
 from checks.wsmanager.promql import metric_names
 from checks.wsmanager.routing import all_receivers, integrations, receivers
 from checks.wsmanager.scrape import job_deviations, job_of
-from healthgate import TIME_SCALE, WARNING, Facts, Measured, Tier, Unit, at_most, check, each, equals, measure, none
+from healthgate import TIME_SCALE, WARNING, Facts, Measured, Unit, at_most, check, each, equals, measure, none
 from healthgate.readings import Listing, Page
 
 panels_found = Unit("panels")
@@ -146,7 +146,7 @@ def unresolved(dashboard: Facts, rules: Facts, page: Page) -> Measured:
 @check(
     "wsmanager.grafana.panels",
     panels_there,
-    stays=equals(6, panels_found, warning=Tier("!=", 6)),
+    stays=equals(6, panels_found, otherwise=WARNING),
     name="Panels of the manager's dashboard",
     cause="the dashboard was changed in the browser and exported again",
     action="import the dashboard from version control",

@@ -26,13 +26,7 @@ TYPES = {"prometheus": "text/plain; version=0.0.4", "json": "application/json"}
 NO_ANSWER = 0
 """Stands for the status code where nothing serves: what lasts for a minute has to be a value."""
 
-ANSWERED = equals(200, warning=Tier("!=", 200), critical=lasting(Tier("!=", 200), "60s"))
-"""A route that should answer 200. One failed request pages nobody: only what is down for a minute does (C-34)."""
-
-NO_ANSWER = 0
-"""Stands for the status code where nothing serves: what lasts for a minute has to be a value."""
-
-ANSWERED = equals(200, warning=Tier("!=", 200), critical=lasting(Tier("!=", 200), "60s"))
+ANSWERED = equals(200, warning=Tier("!=", 200), critical=lasting(200, "60s"))
 """A route that should answer 200. One failed request pages nobody: only what is down for a minute does (C-34)."""
 
 
