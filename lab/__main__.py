@@ -145,7 +145,8 @@ def _show(variables: dict[str, str]) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from lab import ports, redis_cluster  # noqa: PLC0415 - the other commands start faster without
-    from lab.supervisor import StartError, Supervisor  # noqa: PLC0415
+    from lab.directory import StartError  # noqa: PLC0415
+    from lab.supervisor import Supervisor  # noqa: PLC0415
 
     faults = _wanted_faults(arguments.fault)
     try:

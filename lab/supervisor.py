@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import ctypes
-import fcntl
 import gc
 import json
 import os
@@ -16,7 +15,6 @@ import signal
 import socket
 import stat
 import sys
-import tempfile
 import time
 import traceback
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lab import archive, artefacts, disk, prometheus, redis_cluster
 from lab.clock import TimeScale, iso, now
+from lab.directory import StartError, make_directory
 from lab.faults.catalogue import Values
 from lab.ports import HOST, OUTSIDE, Reservation
 from lab.settings import INSTANCES, NODES, SERVERS, SERVICES, SSE_REDIS, Settings
@@ -32,7 +31,6 @@ from lab.settings import INSTANCES, NODES, SERVERS, SERVICES, SSE_REDIS, Setting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DIRECTORY_PREFIX: Final = "healthgate-lab-"
 STOP_WITHIN_S: Final = 2.0
 PARENT_CHECK_S: Final = 0.5
 TOKEN_LIFE_S: Final = 7 * 86400
@@ -43,10 +41,6 @@ PR_SET_NAME: Final = 15
 
 Environment = dict[str, str | None]
 """Variables set otherwise than usual for one start of a service; None: not set at all."""
-
-
-class StartError(RuntimeError):
-    """The lab could not be started."""
 
 
 @dataclass
@@ -90,53 +84,6 @@ def _raise_the_limit_of_open_files() -> None:
     # A thousand clients have a socket each at both ends.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, ENOUGH_FILES) if most > 0 else ENOUGH_FILES, most))
-
-
-def make_directory() -> tuple[Path, int]:
-    """Make the lab's private temporary directory; returns it and the lock that marks it as in use.
-
-    StartError if there is no temporary folder with room for it.
-    """
-    try:
-        _sweep_leftovers()
-        # Under another name until it is locked: what has the prefix and no lock is swept away by the next lab.
-        unnamed = Path(tempfile.mkdtemp(prefix=f".{DIRECTORY_PREFIX}"))
-    except FileNotFoundError:
-        tried = "TMPDIR, /tmp and /var/tmp"
-        raise StartError(
-            f"no temporary folder can be written (tried {tried}): free some space, or {disk.CURE}"
-        ) from None
-    except OSError as error:
-        raise StartError(disk.complaint(Path(tempfile.gettempdir()), error)) from error
-    try:
-        lock = os.open(unnamed / "lock", os.O_CREAT | os.O_RDWR, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        (unnamed / "logs").mkdir()
-        for server in SERVERS:
-            (unnamed / server).mkdir()
-        return unnamed.rename(unnamed.with_name(unnamed.name.removeprefix("."))), lock
-    except OSError as error:
-        shutil.rmtree(unnamed, ignore_errors=True)
-        raise StartError(disk.complaint(unnamed.parent, error)) from error
-
-
-def _sweep_leftovers() -> None:
-    # A lab killed with -9 cannot remove its directory; its lock, however, died with it.
-    for directory in Path(tempfile.gettempdir()).glob(f"{DIRECTORY_PREFIX}*"):
-        lock_file = directory / "lock"
-        try:
-            if directory.is_symlink() or directory.stat().st_uid != os.getuid():
-                continue
-            lock = os.open(lock_file, os.O_RDWR)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(directory, ignore_errors=True)
-        except OSError:
-            continue
-        finally:
-            os.close(lock)
 
 
 class Supervisor:

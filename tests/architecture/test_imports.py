@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 ENGINE = Path(healthgate.__file__).parent
 LAB = ROOT / "lab"
 LARGEST, USUAL = 450, 150
-"""Lines of the largest module of the engine, and of the median, at most."""
+"""Lines of the largest module of the engine or of the lab, and of the median, at most."""
+MOST_LEVELS = 8
+"""How many rooms of the engine stand on each other at most."""
 SYSTEMS = ("gateway", "market", "squeezeflow", "wsmanager", "sse")
 
 
@@ -131,8 +133,25 @@ def test_only_what_is_about_pytest_knows_it() -> None:
             }, name
 
 
-def test_no_module_is_too_large_to_be_read_at_once() -> None:
-    sizes = {path: len(path.read_text().splitlines()) for path in modules(ENGINE) if path.name != "__init__.py"}
+def tower(rooms: dict[str, set[str]], top: str) -> list[str]:
+    """Return the longest row of rooms each of which imports the next, from `top` down; there must be no circle."""
+    return [top, *max((tower(rooms, below) for below in sorted(rooms.get(top, ()))), key=len, default=[])]
+
+
+def test_no_more_rooms_stand_on_each_other_than_a_reader_can_keep_in_mind() -> None:
+    rooms: dict[str, set[str]] = {}
+    for name, targets in arrows(ENGINE.parent, ENGINE).items():
+        if room(name):
+            rooms.setdefault(room(name), set()).update({room(target) for target in targets} - {room(name), ""})
+    highest = max((tower(rooms, top) for top in rooms), key=len)
+
+    assert highest[-1] == "words"
+    assert 5 <= len(highest) <= MOST_LEVELS, highest
+
+
+@pytest.mark.parametrize("package", [ENGINE, LAB], ids=["engine", "lab"])
+def test_no_module_is_too_large_to_be_read_at_once(package: Path) -> None:
+    sizes = {path: len(path.read_text().splitlines()) for path in modules(package) if path.name != "__init__.py"}
     assert {path.name: size for path, size in sizes.items() if size > LARGEST} == {}
     assert median(sizes.values()) <= USUAL
 
