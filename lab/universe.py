@@ -57,7 +57,6 @@ LISTING: Final[dict[str, tuple[float, int]]] = {
 }
 SYMBOLS: Final = tuple(LISTING)
 INDEX: Final = {symbol: index for index, symbol in enumerate(SYMBOLS)}
-CONNECTION_TESTED: Final = SYMBOLS[:25]
 PRICE_SAMPLE: Final = ("EURUSD", "USDJPY", "XAUUSD", "BTCUSD")
 CLIENT_STREAM_SAMPLE: Final = (*PRICE_SAMPLE, "NZDCAD")
 # The first, third, fifth … symbol of the list travel on the binary feed, the others on the JSON feed.

@@ -290,4 +290,4 @@ def test_the_profile_of_the_page_on_fitting_can_be_read(tmp_path: Path) -> None:
 
     profile = reader.read(path, CATALOGUE, "page.yaml")
 
-    assert [len(one.because) > 3 for one in profile.absences()] == [True, True]
+    assert [len(one.because) > 3 for here in profile.here.values() for one in here.absent] == [True, True]

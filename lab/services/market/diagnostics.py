@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lab.services.market.supervision import Service
 
 TOLERANCE_BPS: Final = 5.0
-TOTAL_SLOTS: Final = 16384
 Body = dict[str, Any]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import psutil
 
-from lab.clock import TimeScale, now
+from lab.clock import TimeScale
 from lab.ports import HOST
 from lab.resp import Command, LostError, Reply, ReplyError, fields
 from lab.services.market.pool import ExhaustedError, Lease, Node, Pool
@@ -58,7 +58,6 @@ class TestSample:
 class Sample:
     """One round of measurements."""
 
-    taken_at: float
     nodes: list[NodeSample]
     tests: list[TestSample]
     in_use: int
@@ -173,7 +172,7 @@ class Sampler:
         finally:
             tests.cancel()
         memory, share, cpu = self._process.read()
-        self.latest = Sample(now(), list(node_samples), test_samples, in_use, limit, memory, share, cpu, sockets_open())
+        self.latest = Sample(list(node_samples), test_samples, in_use, limit, memory, share, cpu, sockets_open())
 
     async def _ask(self, node: Node) -> NodeSample:
         sample = NodeSample(node.name, address=(HOST, node.port))

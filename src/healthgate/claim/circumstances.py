@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from healthgate.claim.facts import NoData
 from healthgate.claim.observation import attempt_mark
-from healthgate.claim.source import Derived, Probe, Scene, Source
+from healthgate.claim.source import Derived, Probe, Scene, Source, Tried
 from healthgate.claim.system import System
 
 ATTEMPT = re.compile(r" \(attempt ([0-9]+)\)")
@@ -61,29 +60,14 @@ def marks_until(mark: str) -> list[str]:
     return [attempt_mark(number) for number in range(1, int(found[1]) + 1)] if found else [mark]
 
 
-class EveryAttempt(Source):
+class EveryAttempt(Tried):
     """What a source gave in each attempt so far, the first one first; an attempt without data is the NoData."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def probes(self, systems: Mapping[str, System]) -> tuple[Probe, ...]:
-        return self.source.probes(systems)
 
     def proofs(self, systems: Mapping[str, System]) -> tuple[str, ...]:
         return self.source.proofs(systems)
 
     def value(self, scene: Scene) -> list[Any]:
-        return [self._attempt(replace(scene, reread=mark)) for mark in marks_until(scene.reread)]
-
-    def _attempt(self, scene: Scene) -> Any:
-        try:
-            return self.source.value(scene)
-        except NoData as nothing:
-            return nothing
-
-    def where(self, systems: Mapping[str, System]) -> str:
-        return self.source.where(systems)
+        return [super(EveryAttempt, self).value(replace(scene, reread=mark)) for mark in marks_until(scene.reread)]
 
 
 def every_attempt(source: Source) -> Source:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from healthgate.claim.check import Check, Terms
-from healthgate.claim.here import AS_DOCUMENTED, Absence, Here
+from healthgate.claim.here import AS_DOCUMENTED, Here
 from healthgate.claim.limit import Limit
 from healthgate.claim.state import Floor
 from healthgate.claim.system import Duration, Setting, System, Url, convert, is_group
@@ -94,10 +94,6 @@ class Profile:
     def here_of(self, system: str) -> Here:
         """Return how a system differs here from its documents."""
         return self.here.get(system, AS_DOCUMENTED)
-
-    def absences(self) -> list[Absence]:
-        """Return all that this environment says it does not have, in the order of its file."""
-        return [absence for here in self.here.values() for absence in here.absent]
 
     def override_of(self, check_id: str) -> Override | None:
         """Return the override of a check, by its id or by that of its row."""
