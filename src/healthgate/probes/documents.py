@@ -16,6 +16,7 @@ from healthgate.claim.source import Field, Measured, Probe, Scene, Source
 from healthgate.claim.system import System
 from healthgate.duration import spoken
 from healthgate.printable import printable
+from healthgate.probes.at_path import AtPath
 from healthgate.probes.document_files import MOST_DOCUMENTS, DocumentRequest, FolderRequest
 
 SKEW = 60.0
@@ -61,22 +62,11 @@ class OneDocument(Source):
         return DaysOld(self)
 
 
-class Document(OneDocument, Probe):
+class Document(OneDocument, AtPath):
     """The document at the path in a setting. `explained_by` is the check that tells best that it cannot be had."""
 
-    def __init__(self, system: type[System], *, path: str, explained_by: str | None = None) -> None:
-        super().__init__(system, None)
-        self.path = path
-        self.explained_by = explained_by
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.path,)
-
-    @property
-    def id(self) -> str:
-        """The name of this request within an environment."""
-        return f"{self.system.name} document {self.path}"
+    asks_for = "document"
+    noun = "file"
 
     def requests(self, settings: Any) -> list[Request]:
         return [DocumentRequest(self.id, getattr(settings, self.path), settings.deadline)]
@@ -87,36 +77,22 @@ class Document(OneDocument, Probe):
             return DocumentReading(observation.at, **observation.facts["document"])
         return DocumentReading(observation.at, "", observation.status, observation.error or "")
 
-    def where(self, systems: Mapping[str, System]) -> str:
-        return f"file {getattr(self.settings(systems), self.path)}"
 
-
-class Documents(Probe):
+class Documents(AtPath):
     """The documents in the folder at the path in a setting, not those further below; `names` lists all files there."""
 
+    asks_for = "documents"
+    noun = "files in"
+
     def __init__(self, system: type[System], *, folder: str, explained_by: str | None = None) -> None:
-        super().__init__(system, None)
-        self.path = folder
-        self.explained_by = explained_by
+        super().__init__(system, path=folder, explained_by=explained_by)
         self._asked: dict[str, None] = {}
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.path,)
-
-    @property
-    def id(self) -> str:
-        """The name of this request within an environment."""
-        return f"{self.system.name} documents {self.path}"
 
     def requests(self, settings: Any) -> list[Request]:
         return [FolderRequest(self.id, getattr(settings, self.path), tuple(self._asked), settings.deadline)]
 
     def value(self, scene: Scene) -> "DocumentFolder":
-        observation = scene.observation(self.id)
-        if observation.status != "answered":
-            raise NoData(observation.error or "", self.explained_by)
-        return DocumentFolder(observation)
+        return DocumentFolder(self.answered(scene))
 
     def file(self, name: str, explained_by: str | None = None) -> "FolderDocument":
         """Return one document of the folder; `explained_by` is the check on it, where there is one of its own."""
@@ -132,9 +108,6 @@ class Documents(Probe):
     def names(self) -> Source:
         """The names of all files in the folder, in alphabetical order."""
         return Names(self)
-
-    def where(self, systems: Mapping[str, System]) -> str:
-        return f"files in {getattr(self.settings(systems), self.path)}"
 
 
 class FolderDocument(OneDocument):

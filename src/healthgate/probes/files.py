@@ -1,50 +1,32 @@
 """Files on this machine: which there are, how large and how old. Nothing in them is read."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
-from healthgate.claim.source import Probe, Scene
-from healthgate.claim.system import FilePattern, System
+from healthgate.claim.source import Scene
+from healthgate.claim.system import FilePattern
+from healthgate.probes.at_path import AtPath
 from healthgate.probes.log_files import files_of
 from healthgate.probes.request import Local
 from healthgate.secret import Redactor
 from healthgate.wire.whole import unreadable
 
 
-class Files(Probe):
+class Files(AtPath):
     """The files at the path in a setting."""
 
-    def __init__(self, system: type[System], *, path: str, explained_by: str | None = None) -> None:
-        super().__init__(system, None)
-        self.path = path
-        self.explained_by = explained_by
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.path,)
-
-    @property
-    def id(self) -> str:
-        """The name of this request within an environment."""
-        return f"{self.system.name} files of {self.path}"
+    asks_for = "files of"
+    noun = "files"
 
     def requests(self, settings: Any) -> list[Request]:
         return [FilesRequest(self.id, getattr(settings, self.path), settings.deadline)]
 
     def value(self, scene: Scene) -> "Listing":
-        observation = scene.observation(self.id)
-        if observation.status != "answered":
-            raise NoData(observation.error or "", self.explained_by)
-        return Listing(observation)
-
-    def where(self, systems: Mapping[str, System]) -> str:
-        return f"files {getattr(self.settings(systems), self.path)}"
+        return Listing(self.answered(scene))
 
 
 @dataclass(frozen=True)

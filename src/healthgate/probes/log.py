@@ -12,21 +12,25 @@ from typing import Any
 
 from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
-from healthgate.claim.source import Probe, Scene
+from healthgate.claim.source import Scene
 from healthgate.claim.system import System
 from healthgate.duration import spoken
+from healthgate.probes.at_path import AtPath
 from healthgate.probes.log_files import LogRequest
 
 LITERAL = re.compile(r"[^\\^$.|?*+()\[\]{}]+")
 
 
-class LogLines(Probe):
+class LogLines(AtPath):
     """The lines of the log at the path in a setting, current and rotated files together.
 
     `kinds` are the lines looked for: a regular expression by name, each beginning with plain text. Reading goes
     back `reach` seconds, and further until a line of kind `since` was found, if one is named (the first line of
     a process). `explained_by` is the check that tells best that the log cannot be read.
     """
+
+    asks_for = ""
+    noun = "log"
 
     def __init__(
         self,
@@ -38,34 +42,17 @@ class LogLines(Probe):
         since: str | None = None,
         explained_by: str | None = None,
     ) -> None:
-        super().__init__(system, None)
-        self.explained_by = explained_by
-        self.path = path
+        super().__init__(system, path=path, explained_by=explained_by)
         self.kinds = {name: (literal_of(pattern), pattern) for name, pattern in kinds.items()}
         self.reach = reach
         self.since = since
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.path,)
-
-    @property
-    def id(self) -> str:
-        """The name of this request within an environment."""
-        return f"{self.system.name} {self.path}"
 
     def requests(self, settings: Any) -> list[Request]:
         pattern = getattr(settings, self.path)
         return [LogRequest(self.id, pattern, self.kinds, self.reach, self.since, settings.deadline)]
 
     def value(self, scene: Scene) -> "Log":
-        log = Log(scene.observation(self.id))
-        if log.status != "answered":
-            raise NoData(log.error, self.explained_by)
-        return log
-
-    def where(self, systems: Mapping[str, System]) -> str:
-        return f"log {getattr(self.settings(systems), self.path)}"
+        return Log(self.answered(scene))
 
 
 def literal_of(pattern: str) -> str:
