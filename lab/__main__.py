@@ -1,4 +1,4 @@
-"""Command line of the lab: run it, break it, mend it."""
+"""Command line of the lab: run it, break it, fix it."""
 
 import argparse
 import json
@@ -139,7 +139,7 @@ def _show(variables: dict[str, str]) -> None:
     print(f"  {'seed':<20}{variables['LAB_SEED']}")
     print("\nCheck it:    pytest checks --env lab")
     print("Break it:    python -m lab fault F.mkt.pool:max_connections=50,active=47")
-    print("Mend it:     python -m lab heal")
+    print("Fix it:      python -m lab heal")
     print("All faults:  python -m lab faults", flush=True)
 
 

@@ -192,7 +192,7 @@ class Control:
         return True
 
     async def reset(self) -> None:
-        """Undo everything: lift faults, restart dead processes, mend the cluster."""
+        """Undo everything: lift faults, restart dead processes, fix the cluster."""
         for handle in reversed(list(self.active)):
             await self.lift(handle)
         await self.desk.reset()

@@ -137,7 +137,7 @@ class RunningLab:
         self.control("DELETE", f"/__lab/faults/{handle}")
 
     def reset(self) -> None:
-        """Lift every fault, restart dead processes, mend the cluster."""
+        """Lift every fault, restart dead processes, fix the cluster."""
         self.control("POST", "/__lab/reset")
 
     def terminate(self, process: str) -> dict[str, Any]:

@@ -201,7 +201,7 @@ def _apart(one: float, other: float) -> float:
         stays=limit,
         name=name,
         cause="the figures are of different moments or computed wrongly: thresholds then judge a wrong number",
-        action="compare with the raw counters in the service and open a defect",
+        action="compare with the raw counters in the service and file a bug for this service with both figures",
         runbook="broken-contract",
         every="5m",
     )

@@ -151,7 +151,7 @@ def freshness_deviations(body: Facts) -> Measured:
     stays=none(deviations, warning=0),
     name="Contradictions in the freshness figures",
     cause="a defect in counting",
-    action="open a defect",
+    action="file a bug for this service with both figures",
     runbook="broken-contract",
     every="5m",
 )

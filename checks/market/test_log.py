@@ -172,7 +172,7 @@ def _counted(log: Log, kind: str, within: float, scale: float, proof: int = 1) -
     stays=none(lines, critical=0),
     name="Failed Redis prerequisites since the start",
     cause="Redis could not be reached when the service started",
-    action="mend the Redis cluster, then restart the service",
+    action="fix the Redis cluster, then restart the service",
     runbook="redis-cluster",
     every="60s",
 )

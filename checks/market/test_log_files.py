@@ -34,7 +34,7 @@ def kept(files: Source, days: int) -> Source:
         stays=equals(True, otherwise=WARNING),
         name=f"Retention of {what}",
         cause="rotation or archiving is set up wrongly",
-        action="mend the rotation; see how much history is left for the next investigation",
+        action="fix the rotation; see how much history is left for the next investigation",
         runbook="log-hygiene",
         every="24h",
     )

@@ -203,7 +203,7 @@ def history_deviations(history: Facts, categories: Facts) -> Measured:
     stays=none(deviations, warning=0),
     name="Contradictions in the connection history",
     cause="a defect in counting",
-    action="open a defect",
+    action="file a bug for this service with both figures",
     runbook="broken-contract",
     every="5m",
 )

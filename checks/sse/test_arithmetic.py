@@ -44,7 +44,7 @@ def follows(figure: Source, name: str, tolerated: float) -> Source:
         stays=equals(True, otherwise=WARNING),
         name=f"{title} against the counters",
         cause="the formula changed, or the figure is of another moment than the counters",
-        action="open a defect; believe the counters until then",
+        action="file a bug for this service with both figures; believe the counters until then",
         runbook="broken-contract",
         every="5m",
     )
@@ -107,7 +107,7 @@ def counters_only_grow(
     stays=equals(True, otherwise=WARNING),
     name="Performance block against cleanup block",
     cause="the same figures are computed in two places",
-    action="open a defect",
+    action="file a bug for this service with both figures",
     runbook="broken-contract",
     every="5m",
 )
@@ -117,7 +117,7 @@ def counters_only_grow(
     stays=equals(True, otherwise=WARNING),
     name="The cleanup counters only grow",
     cause="counters are reset by code: every rate of them is wrong",
-    action="open a defect; believe no rate until then",
+    action="file a bug for this service with both figures; believe no rate until then",
     runbook="broken-contract",
     every="2m",
 )

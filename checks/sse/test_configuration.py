@@ -193,7 +193,7 @@ def warnings(log: Log, page: Page | NoData) -> Measured:
     stays=none(lines, warning=0),
     name="Warnings of the validation since the last start",
     cause="a rule of the configuration is broken",
-    action="read the line, it names the rule; mend the setting and restart",
+    action="read the line, it names the rule; fix the setting and restart",
     runbook="event-stream-configuration",
     every="1h",
 )

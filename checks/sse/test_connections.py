@@ -132,7 +132,7 @@ def test_connections(verdict):
     stays=at_most(2, connections, warning=2),
     name="Stale and active event streams against all",
     cause="the classes are counted at another moment or by another rule",
-    action="open a defect",
+    action="file a bug for this service with both figures",
     runbook="broken-contract",
     every="2m",
 )

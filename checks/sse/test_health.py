@@ -107,7 +107,7 @@ def lists_follow(answer: Answer) -> Measured:
     stays=equals(True, otherwise=WARNING),
     name="Level of the SSE service against its lists",
     cause="the level is computed elsewhere, or every warning counts there",
-    action="mend it; where every listed warning is meant to count, set sse.strict_levels in the profile",
+    action="fix it; where every listed warning is meant to count, set sse.strict_levels in the profile",
     runbook="event-stream-service",
     every="60s",
 )

@@ -149,7 +149,7 @@ def reach_back(listing: Listing, installed: str | None) -> Measured:
     stays=equals(True, otherwise=WARNING),
     name="Lines about cleanups add up",
     cause="cleanups are accounted wrongly, or the format changed and blinds whoever watches the log",
-    action="open a defect; compare the line with the format",
+    action="compare the line with the format; file a bug for this service with both",
     runbook="cleanup-errors",
     every="5m",
 )
@@ -179,7 +179,7 @@ def reach_back(listing: Listing, installed: str | None) -> Measured:
     stays=at_least(KEPT_DAYS, days, warning=KEPT_DAYS),
     name="Retention of the cleanup lines",
     cause="the rotation is set up too short",
-    action="mend the rotation; see how much history is left for the next investigation",
+    action="fix the rotation; see how much history is left for the next investigation",
     runbook="log-hygiene",
     every="24h",
 )

@@ -66,7 +66,7 @@ def page_sound(sound: Measured | NoData) -> Measured:
     stays=equals(True),
     name="The metrics page of the SSE service is sound",
     cause="a defect of the exporter: a Prometheus loses the whole scrape, or reads it differently",
-    action="run promtool check metrics on the page, and mend what it names",
+    action="run promtool check metrics on the page, and fix what it names",
     runbook="monitoring-chain",
     every="60s",
 )
@@ -82,7 +82,7 @@ def test_page(verdict):
         stays=equals(True, otherwise=WARNING),
         name=f"Metric {name}",
         cause="queries of the dashboard name a metric the exporter does not emit",
-        action="add it to the exporter, or mend its type",
+        action="add it to the exporter, or fix its type",
         runbook="monitoring-chain",
         every="5m",
     )
@@ -143,7 +143,7 @@ def queried(errors: Vector, cleanups: Vector) -> Measured:
     stays=none(deviations, warning=0),
     name="Metrics page of the SSE service against its monitoring data",
     cause="the same figures are computed in two places",
-    action="mend the exporter; believe the monitoring data until then",
+    action="fix the exporter; believe the monitoring data until then",
     runbook="monitoring-chain",
     every="5m",
     attempts=3,

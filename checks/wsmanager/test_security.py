@@ -100,7 +100,7 @@ def closed(answer: Answer, handshake: Handshake | NoData) -> Measured:
     stays=equals(True),
     name="The metrics route is served over HTTPS only",
     cause="TLS is not terminated in front of the service, or the certificate is wrong",
-    action="mend the ingress: certificate, chain, and the redirect from plain HTTP",
+    action="fix the ingress: certificate, chain, and the redirect from plain HTTP",
     runbook="exposure",
     every="1h",
 )

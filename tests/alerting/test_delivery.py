@@ -53,7 +53,7 @@ def test_whatever_answers_it_ends_with_one_line(what: str, tmp_path: Path) -> No
         began = time.monotonic()
         (trouble,) = tell(server.url, verdict(CRITICAL), history=tmp_path / "h").troubles
 
-    assert trouble.startswith(f"not alerted: {server.url}: what it holds is not known: ")
+    assert trouble.startswith(f"not alerted: {server.url}: its current alerts could not be read: ")
     assert words in trouble
     assert "1 not taken: works boiler.pressure [critical]" in trouble
     assert trouble.isprintable()
@@ -118,7 +118,7 @@ def test_one_that_may_not_be_asked_is_told_what_the_history_says_is_new(tmp_path
     with Hostile(behave) as server:
         for state in (CRITICAL, CRITICAL, OK, OK):
             (trouble,) = tell(server.url, verdict(state), history=tmp_path / "h").troubles
-            assert "what it holds is not known: it answered 403" in trouble
+            assert "its current alerts could not be read: it answered 403" in trouble
             assert "not taken" not in trouble
     assert [b"[critical]" in body for body in seen] == [True, False]
     assert b"[ok]" in seen[1]

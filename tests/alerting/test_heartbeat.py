@@ -97,7 +97,7 @@ def test_a_run_by_hand_is_not_missed_and_one_that_was_interrupted_is_none(
 ) -> None:
     outcome = project.check("--alertmanager", alertmanager.url, "--heartbeat", "1h", "-k", "pressure")
     assert outcome.code == 0
-    assert outcome.out.count("no heartbeat: this run was confined to some checks by name") == 1
+    assert outcome.out.count("no heartbeat: its checks were picked by hand") == 1
     assert alertmanager.alerts() == {}
     facts = replace(world.account([verdict(OK)]).facts, exit_code=2)
     tell(alertmanager.url, verdict(OK), heartbeat="1h", facts=facts, lost=["a"], selected={"works": 2})

@@ -124,7 +124,7 @@ def told_about(name: str, outcome: Outcome) -> list[str]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_broken_profile_gets_its_pinned_messages_in_order_of_position(name: str, all_at_once: Outcome) -> None:
-    """Seen, expected and where to mend: word for word, all problems of the file, first line first."""
+    """Seen, expected and where to fix: word for word, all problems of the file, first line first."""
     expected = (FOLDER / f"{name}.txt").read_text().splitlines()
 
     assert told_about(name, all_at_once) == expected

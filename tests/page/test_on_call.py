@@ -20,7 +20,7 @@ HEADINGS = [
     "Critical in production: act now",
     "Unknown: could not be found out",
     "Warning",
-    "Blocked: mend what is named first",
+    "Blocked: fix what is named first",
     "Known issues",
     "In maintenance",
 ]
@@ -134,7 +134,7 @@ def test_three_runs_are_three_points_and_stagings_history_is_not_productions(
     assert statuses(page, "Critical in production: act now", "pressure") == ["failed", "failed", "passed"]
     on_call.open(f"{address}#categories")
     page.get_by_test_id("tree-section-title").first.wait_for()
-    assert statuses(page, "Blocked: mend what is named first", "pressure") == ["skipped", "skipped", "passed"]
+    assert statuses(page, "Blocked: fix what is named first", "pressure") == ["skipped", "skipped", "passed"]
     earlier = page.get_by_test_id("test-result-history-item").get_by_role("link").all()
     pages = [str(link.get_attribute("href")).partition("#")[0] for link in earlier]
     assert list(dict.fromkeys(pages)) == [

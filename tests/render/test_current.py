@@ -11,7 +11,7 @@ POOL = "checks/gateway/test_pool.py"
 
 
 def test_what_is_committed_is_what_the_checks_say(project):
-    """Mend with `healthgate render`."""
+    """Fix with `healthgate render`."""
     done = project.render("--check")
 
     assert (done.code, done.err) == (0, "")
@@ -47,10 +47,10 @@ def test_a_file_that_is_missing_or_was_changed_by_hand_is_named(project):
 
     done = project.render("--check")
     assert done.code == 1
-    first, second, mend = done.err.splitlines()
+    first, second, fix = done.err.splitlines()
     assert first.startswith("outdated: monitoring/alerts.yaml: line ")
     assert second == "outdated: docs/checks.md: no such file or directory"
-    assert mend == "fix with: healthgate render"
+    assert fix == "fix with: healthgate render"
 
 
 def test_rendering_twice_gives_the_same_bytes(project):

@@ -200,7 +200,7 @@ class Streams:
 
     @asynccontextmanager
     async def counted_twice(self, count: int) -> AsyncIterator[None]:
-        """Clean up so many streams a second time; a counter takes nothing back, so that only a restart mends it."""
+        """Clean up so many streams a second time; a counter takes nothing back, so that only a restart fixes it."""
         self.counters.cleanups += count
         yield
 

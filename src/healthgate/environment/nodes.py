@@ -30,7 +30,7 @@ def in_words(value: Any) -> str:
 
 
 def not_yaml(error: yaml.MarkedYAMLError) -> tuple[Any, str]:
-    """Return where and what is wrong, in words that say what to mend."""
+    """Return where and what is wrong, in words that say what to fix."""
     context, problem = error.context or "", error.problem or ""
     mark = error.problem_mark or error.context_mark
     if "scanning a quoted scalar" in context:

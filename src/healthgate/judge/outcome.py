@@ -21,7 +21,7 @@ CODE_OF = {
 
 
 def code_of(verdict: Verdict) -> int:
-    """Return the exit code one verdict asks for; a blocked one for what its root asks for, one in maintenance none."""
+    """Return the exit code one verdict asks for; a blocked one for what its root asks for, 0 in maintenance."""
     if verdict.muted:
         return PASSED
     if verdict.state is State.BLOCKED:

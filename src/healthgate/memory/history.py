@@ -120,7 +120,7 @@ class HistoryError(Exception):
 
 
 class History:
-    """The file at `path`. `notes` are lines about what had to be mended when it was opened.
+    """The file at `path`. `notes` are lines about what had to be fixed when it was opened.
 
     `connection` is open to whoever keeps something of their own in the file, in tables of their own, within
     `writing`. `clock` says what time it is, in seconds since 1970.

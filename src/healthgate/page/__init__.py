@@ -2,4 +2,4 @@
 
 
 class NotRenderedError(Exception):
-    """There is no page; the text says in one line what was seen, what was expected and where to mend it."""
+    """There is no page; the text says in one line what was seen, what was expected and where to fix it."""

@@ -19,7 +19,7 @@ const HEADINGS = {
   test: "Tests that failed by themselves",
   warning: "Warning",
   missed: "Objective missed, or not yet for long enough to tell",
-  blocked: "Blocked: mend what is named first",
+  blocked: "Blocked: fix what is named first",
   echo: "Sums up what is named above",
   known: "Known issues",
   maintenance: "In maintenance",

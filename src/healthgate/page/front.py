@@ -26,7 +26,7 @@ POLICY = (
 
 
 HERE = "https://report.invalid/"
-"""What the address of a page of the report begins with in a link of a result, until the page that opens mends it."""
+"""What the address of a page of the report begins with in a link of a result, until the page that opens fixes it."""
 
 
 def front(html: str, opens: str, pages: Mapping[str, str] | None) -> str:

@@ -46,7 +46,7 @@ class History:
         return earlier[-SHOWN:]
 
     def add(self, row: Mapping[str, Any], run: str, started: int) -> list[str]:
-        """Keep the row of a run, in place of one of the same run. Returns lines on what there was to mend or say.
+        """Keep the row of a run, in place of one of the same run. Returns lines on what there was to fix or say.
 
         Lines that are no rows are set aside in a file beside; a row that cannot be kept costs the row alone.
         """

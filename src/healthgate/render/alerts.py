@@ -81,7 +81,7 @@ def rules(check: Check, limits: Limits, runbook: str) -> Iterator[Rule]:
         annotations={
             "summary": _summary(check, State.UNKNOWN),
             "description": f"nothing can be said; {_should(limits)}",
-            "cause": "what was read is missing, late, malformed or cannot be",
+            "cause": "what was read is missing, late, malformed or impossible (such as -1 %)",
             "action": f'ask again, and read the reason: healthgate run --env {ENVIRONMENT} -k "{escaped(check.id)}"',
             "runbook": escaped(runbook),
         },

@@ -135,5 +135,5 @@ def kinds_differ(one: Compared, scenes: tuple[Scene, Scene]) -> str | None:
                 break
         if len(set(told.values()) - {"untyped"}) > 1:
             kinds = " and ".join(f"a {kind} in {where}" for where, kind in told.items())
-            return f"{counter.name} is {kinds}: different things cannot be compared; mend the exporter"
+            return f"{counter.name} is {kinds}: different things cannot be compared; fix the exporter"
     return None

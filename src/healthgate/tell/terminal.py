@@ -26,7 +26,7 @@ COLOUR = {
 class Summary:
     """What is known when a run ends. `environments` are descriptions by name, in the order they were named.
 
-    `compared` is what a comparison of a canary found, `notes` what was mended without being asked.
+    `compared` is what a comparison of a canary found, `notes` what was fixed without being asked.
     """
 
     verdicts: list[Verdict]

@@ -125,7 +125,7 @@ class Receiver:
 
     def trouble(self) -> str | None:
         """Return one line about what did not arrive, or None."""
-        said = [] if self.unasked is None else [f"what it holds is not known: {self.unasked}"]
+        said = [] if self.unasked is None else [f"its current alerts could not be read: {self.unasked}"]
         reasons: dict[str, list[str]] = {}
         for parcel, error in self.refused:
             reasons.setdefault(str(error), []).append(parcel.name)
@@ -196,7 +196,7 @@ def _ask(receivers: list[Receiver]) -> None:
 def _arm(receivers: list[Receiver], account: Account, lasting: float, now: float) -> list[str]:
     """Have the heartbeats of this run sent; return the line that says why none is."""
     if not is_repeated(account.selection):
-        return ["no heartbeat: this run was confined to some checks by name; no other is missed after it"]
+        return ["no heartbeat: its checks were picked by hand (-k, -m or a path): the next run is not watched for"]
     if came_to_its_end(account):
         holdings = [one.holding for one in receivers]
         for environment in dict.fromkeys(verdict.environment for verdict in account.verdicts):

@@ -127,7 +127,7 @@ def passed_over(keys: set[Key]) -> list[str]:
 
 
 def muted(several: list[Concern]) -> list[str]:
-    """Return the line that says about what nobody is told anew since it is in maintenance; none if about nothing."""
+    """Return the line that names the checks whose new alerts maintenance holds back; none where there are none."""
     names = [f"{one.verdict.environment} {one.verdict.id} [{one.verdict.state}]" for one in several if one.is_muted]
     return [f"maintenance: no new alert about {listed(names, 5)}"] if names else []
 
