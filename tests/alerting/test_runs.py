@@ -114,7 +114,9 @@ def test_a_resolve_that_did_not_arrive_is_sent_by_the_next_run(
     alertmanager.stop()
 
     (trouble,) = tell(alertmanager.url, verdict(OK), history=history).troubles
-    assert trouble.startswith(f"not alerted: {alertmanager.url}: what it holds is not known: connection refused")
+    assert trouble.startswith(
+        f"not alerted: {alertmanager.url}: its current alerts could not be read: connection refused"
+    )
     assert "1 not taken: works boiler.pressure [resolved]" in trouble
     alertmanager.start()
     assert tell(alertmanager.url, verdict(OK), history=history).troubles == []
@@ -250,7 +252,7 @@ def test_an_alertmanager_that_is_down_is_exit_13_only_if_all_is_well(project: Pr
     url = f"http://127.0.0.1:{closed_port()}"
     outcome = project.check("--alertmanager", url, "--heartbeat", "1h", "--history", "history.db")
     assert outcome.code == outcome.results["run"]["exit_code"] == 13, outcome.text
-    assert outcome.out.count(f"not alerted: {url}: what it holds is not known: connection refused: ") == 1
+    assert outcome.out.count(f"not alerted: {url}: its current alerts could not be read: connection refused: ") == 1
     assert "1 not taken: works HealthgateHeartbeat" in outcome.out
     assert set(outcome.states.values()) == {"ok"}
 

@@ -169,6 +169,10 @@ def then(data: bytes, what: Callable[[Peer], None]) -> Callable[[Peer], None]:
     return behave
 
 
+SERVED_WITHIN_S = 5.0
+"""Seconds within which a connection that was shut is left by who serves it."""
+
+
 class Hostile:
     """A TCP server that lets one function loose on each connection; `wrap` may put TLS around it."""
 
@@ -180,6 +184,7 @@ class Hostile:
         self.connections = 0
         self.closing = threading.Event()
         self._open: list[socket.socket] = []
+        self._serving: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self._listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
@@ -194,10 +199,11 @@ class Hostile:
                 return
             self.connections += 1
             self._open.append(sock)
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+            self._serving.append(threading.Thread(target=self._serve, args=(sock,), daemon=True))
+            self._serving[-1].start()
 
     def _serve(self, sock: socket.socket) -> None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             if self.wrap is not None:
                 sock = self.wrap(sock)
                 self._open.append(sock)
@@ -213,11 +219,11 @@ class Hostile:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for sock in self._open:
+        for sock in self._open:  # each is closed by who serves it: what TLS still writes must reach no other file
             with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            with suppress(OSError):
-                sock.close()
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        for thread in self._serving:
+            thread.join(SERVED_WITHIN_S)
 
 
 def closed_port() -> int:
