@@ -199,8 +199,9 @@ class Hostile:
                 return
             self.connections += 1
             self._open.append(sock)
-            self._serving.append(threading.Thread(target=self._serve, args=(sock,), daemon=True))
-            self._serving[-1].start()
+            serving = threading.Thread(target=self._serve, args=(sock,), daemon=True)
+            serving.start()
+            self._serving.append(serving)
 
     def _serve(self, sock: socket.socket) -> None:
         with suppress(OSError, ValueError):
