@@ -263,9 +263,9 @@ class Ingress:
     async def _obey(self, request: Request) -> Response:
         """Roll back where an Alertmanager says that a comparison asks for it."""
         alerts = (await request.json())["alerts"]
-        asked = [one["labels"]["alertname"] for one in alerts if one["status"] == "firing" and _asks(one["labels"])]
-        if asked:
-            await self.canary.roll_back(f"{asked[0]} asked for it")
+        for labels in (one["labels"] for one in alerts if one["status"] == "firing"):
+            if labels.get("action") == "rollback":
+                await self.canary.roll_back(f"{labels['alertname']} asked for it")
         return JSONResponse({"state": self.canary.state})
 
     async def _forward(self, request: Request) -> Response:
@@ -291,10 +291,6 @@ class Ingress:
     def refuses(self, _scope: Scope) -> bool:
         """Turn nobody away here: the front has its own rule."""
         return False
-
-
-def _asks(labels: dict[str, str]) -> bool:
-    return labels.get("action") == "rollback"
 
 
 async def _flag(caller: Caller) -> bool | None:
