@@ -29,6 +29,11 @@ def test_worse_canaries_are_rolled_back_in_time(name: str) -> None:
     assert found["rolled_by_s"] <= 1.2 * row.rolled_by_s < math.inf
 
 
+def test_a_healthy_canary_that_did_not_pass_with_its_first_events_passes_later() -> None:
+    """Where nothing more was spent once there were two hundred events, it waited for the end: 600 s."""
+    assert canary.measure(ROWS["clumps of 3, 2/s 1"], 40)["passed_by_s"] <= 350
+
+
 def test_a_canary_that_must_not_pass_hardly_ever_does() -> None:
     for name in ("Poisson, 0.3/s 1.5", "clumps of 3, 0.3/s 1.5"):
         assert canary.measure(ROWS[name], 40)["passed"] <= 12

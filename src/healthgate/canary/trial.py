@@ -16,7 +16,7 @@ LEAST_TICKS = FIRST
 MISSING = 0.2
 """Share of all ticks that one side may leave out."""
 
-USED = 0.85
+USED = 0.9
 """Share of alpha that is spent at all: of ten thousand healthy canaries, played to see it, no more than alpha say are
 rolled back, and not about as many."""
 
@@ -27,12 +27,12 @@ EVENLY, LATE = 0.56, 12
 FALSE_PASS = 0.04
 """How often a canary that is `tolerates` times its baseline may pass."""
 
-EARLY_PASS, LATER_PASS = 0.01, 0.006
-"""Parts of that which are not kept for the last look: of counts spent with events, of gauges with time. A pass ends the
-trial, and what passes too early can no longer be rolled back."""
+EARLY_PASS, LATER_PASS = 0.0115, {"count": 0.003, "gauge": 0.006}
+"""Parts of that which are spent with events and with time, and not kept for the last look: a pass ends the trial, and
+what passes too early can no longer be rolled back. Some is spent at every look: where nothing is, nothing can pass."""
 
 ENOUGH_EVENTS = 200
-"""Events with which all of the first part is spent."""
+"""Events with which all of the first part is spent; of gauges there are none."""
 
 LEAST_BLOCKS = 10
 """Pieces of evidence that the planned time must hold."""
@@ -260,9 +260,8 @@ class Trial:
         """Return how much of FALSE_PASS may have been used by now."""
         if self._over:
             return FALSE_PASS
-        if self.kind == "gauge":
-            return LATER_PASS * self._time()
-        return EARLY_PASS * min(1.0, self._events / ENOUGH_EVENTS)
+        events = min(1.0, self._events / ENOUGH_EVENTS) if self.kind == "count" else 0.0
+        return EARLY_PASS * events + LATER_PASS[self.kind] * self._time()
 
     def _held(self) -> str:
         """Return why nothing may be decided; empty where it may."""
