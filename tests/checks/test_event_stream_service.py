@@ -213,7 +213,14 @@ def test_a_monitoring_route_that_answers_otherwise_is_one_root(answer, words):
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [("refused", CRITICAL), ("reset", CRITICAL), ("unresolved", CRITICAL), ("late", UNKNOWN), ("malformed", UNKNOWN)],
+    [
+        ("refused", CRITICAL),
+        ("reset", CRITICAL),
+        ("unresolved", CRITICAL),
+        ("late", UNKNOWN),
+        ("starved", UNKNOWN),
+        ("malformed", UNKNOWN),
+    ],
 )
 def test_routes_that_are_out_of_reach_are_down_or_unknown(status, state):
     for request, check_id in ((MONITORING, ROOT), (HEALTH, "sse.health.endpoint")):
@@ -436,7 +443,14 @@ def test_counters_that_raced_are_read_again():
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [("refused", CRITICAL), ("reset", CRITICAL), ("unresolved", CRITICAL), ("late", CRITICAL), ("malformed", UNKNOWN)],
+    [
+        ("refused", CRITICAL),
+        ("reset", CRITICAL),
+        ("unresolved", CRITICAL),
+        ("late", CRITICAL),
+        ("starved", UNKNOWN),
+        ("malformed", UNKNOWN),
+    ],
 )
 def test_a_redis_that_does_not_answer_is_told_once(status, state):
     world = World().fail(REDIS, status, "it went wrong")

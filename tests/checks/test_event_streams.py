@@ -61,6 +61,7 @@ def test_a_client_hears_something_within_five_seconds(world, state, words):
         ("tls", {}, 5.0, UNKNOWN),
         ("late", {}, 5000.0, CRITICAL),
         ("late", {}, 4000.0, UNKNOWN),
+        ("starved", {}, 5000.0, UNKNOWN),
     ],
 )
 def test_a_stream_that_cannot_be_had_is_told_once(status, facts, elapsed_ms, state):

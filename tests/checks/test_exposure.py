@@ -122,7 +122,7 @@ def test_no_connection_from_outside_counts_only_where_the_front_is_there(status)
     blocked(world.fail(TLS, "refused", "nothing there"), ACCESS, HTTPS)
 
 
-@pytest.mark.parametrize("status", ["unreachable", "tls", "unresolved", "malformed"])
+@pytest.mark.parametrize("status", ["starved", "unreachable", "tls", "unresolved", "malformed"])
 def test_what_says_nothing_of_who_is_let_in_is_unknown(status):
     said(World().fail(OUTSIDE, status, "who knows"), ACCESS, UNKNOWN, "who knows")
 

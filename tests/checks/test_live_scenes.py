@@ -614,7 +614,14 @@ def test_a_request_that_left_no_line_in_the_gateways_log_is_missed():
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [("refused", OK), ("late", OK), ("answered", CRITICAL), ("unresolved", UNKNOWN), ("unreachable", UNKNOWN)],
+    [
+        ("refused", OK),
+        ("late", OK),
+        ("answered", CRITICAL),
+        ("starved", UNKNOWN),
+        ("unresolved", UNKNOWN),
+        ("unreachable", UNKNOWN),
+    ],
 )
 def test_the_port_of_the_service_must_be_closed_to_the_outside(status, state):
     said(World().fail(OUTSIDE, status, "it ended so"), "gateway.exposure.python_port_closed", state)

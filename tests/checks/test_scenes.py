@@ -639,6 +639,8 @@ def test_a_proven_dead_node_outranks_a_late_one():
 def test_a_gateway_slower_than_its_own_limit_is_critical_even_without_an_answer():
     slow = World().fail(SUMMARY, "late", "no complete answer within 31 s", elapsed_ms=31_000.0)
     assert slow.verdict("gateway.reachable").state is CRITICAL
+    busy = World().fail(SUMMARY, "starved", "this machine was too busy to tell", elapsed_ms=31_000.0)
+    assert busy.verdict("gateway.reachable").state is UNKNOWN
 
 
 def test_any_http_answer_proves_the_gateway_reachable():

@@ -1,6 +1,7 @@
 """Facts and limits in, verdicts out, without a clock or a network."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,19 @@ def test_judging_twice_gives_the_same_verdict(judge: Callable[..., Judge]) -> No
     second.verdict("boiler.reachable")
 
     assert first.verdict("boiler.pressure") == second.verdict("boiler.pressure")
+
+
+def test_what_is_unknown_says_that_this_machine_held_it_up(judge: Callable[..., Judge]) -> None:
+    """Once, whatever it could not be told for; what came and can be judged is judged."""
+    busy = "this machine was too busy to tell: it held up this request for 1.5 s"
+    starved = Observation(STATE.id, "starved", 1.0, 5.0, error=f"{busy} (late)", held_up_ms=1500.0)
+
+    nothing, well = (replace(seen(content), held_up_ms=1500.0) for content in ({}, {"pressure": 50}))
+
+    assert judge(starved).verdict("boiler.reachable").reason == f"no data: {busy} (late)"
+    assert judge(nothing).verdict("boiler.pressure").reason == f"no data: pressure is missing; {busy}"
+    assert (found := judge(well).verdict("boiler.pressure")).state is State.OK, found
+    assert judge(replace(well, held_up_ms=0.0)).verdict("boiler.pressure").reason == found.reason
 
 
 def test_a_verdict_survives_its_journey_between_processes(judge: Callable[..., Judge]) -> None:

@@ -5,17 +5,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
+from healthgate.duration import spoken
 from healthgate.secret import Redactor, Secret
+
+STARVED = "starved"
+"""How a request ends that was late while this machine was too busy: that proves nothing of what was asked."""
 
 
 @dataclass
 class Observation:
     """What one request brought: facts if it was answered, else why not.
 
-    `status` is `answered` or one word for what went wrong (refused, reset, late, unresolved, unreachable, tls,
+    `status` is `answered` or one word for what went wrong (refused, reset, late, starved, unresolved, unreachable, tls,
     oversized, malformed; plain where TLS was expected; missing, empty, forbidden or unreadable files; and broken where
     the probe's own code failed); `at` is when the answer was complete, in seconds
-    since 1970; facts are plain JSON values.
+    since 1970; facts are plain JSON values. `held_up_ms` is for how long of that time this machine kept the run from
+    running, in ms, where that was long enough to matter.
     """
 
     id: str
@@ -26,6 +31,14 @@ class Observation:
     error: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     connections: int = 0
+    held_up_ms: float = 0.0
+
+    @property
+    def held_up(self) -> str:
+        """Say that this machine was too busy, and by how much."""
+        return (
+            f"this machine was too busy to tell: it held up this request for {spoken(round(self.held_up_ms / 1000, 2))}"
+        )
 
     def as_record(self) -> dict[str, Any]:
         """Return this observation as plain JSON values."""

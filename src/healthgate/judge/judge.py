@@ -273,7 +273,8 @@ class Judge:
             self._early[check.id] = nothing.lacking
             return said(State.PENDING, None, waiting.not_known(nothing, self._needs))
         except NoData as nothing:
-            return self._explained(check, nothing) or said(State.UNKNOWN, None, f"no data: {nothing}")
+            words = f"no data: {nothing}"
+            return self._explained(check, nothing) or said(State.UNKNOWN, None, self._held_up(check, scene, words))
         detail = contradiction = rolled_back = ""
         if isinstance(found, Measured):
             detail, contradiction, rolled_back = found.detail, found.contradiction, found.rolled_back
@@ -372,6 +373,11 @@ class Judge:
             issue=here.issue,
             roots=roots,
         )
+
+    def _held_up(self, check: Check, scene: Scene, words: str) -> str:
+        """Return `words` with how long this machine held up what a check reads, where they do not say so yet."""
+        held = [one.held_up for one in self._seen(check, scene) if one.held_up_ms]
+        return words if not held or any(one in words for one in held) else f"{words}; {held[0]}"
 
     def _seen(self, check: Check, scene: Scene) -> list[Observation]:
         return [scene.observations[name] for name in self._request_ids(check) if name in scene.observations]

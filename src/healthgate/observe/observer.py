@@ -17,6 +17,7 @@ from typing import Any
 
 from healthgate.claim.observation import Observation, Request
 from healthgate.duration import spoken
+from healthgate.observe.held_up import TICK, HeldUp
 from healthgate.printable import printable
 from healthgate.secret import Redactor
 
@@ -74,7 +75,8 @@ class Observer:
         self.progress = progress
         self.cost = Cost()
         self._hosts: dict[tuple[str, str], _Host] = {}
-        self._done: queue.SimpleQueue[tuple[Task, Observation]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Task, Observation, float]] = queue.SimpleQueue()
+        self._held_up = HeldUp()
         self._closing = False
 
     def run(self, tasks: Iterable[Task]) -> None:
@@ -138,7 +140,7 @@ class Observer:
                 words = f"the probe itself is broken: {type(error).__name__}: {self.redactor.text(printable(error))}"
                 observation, connection = Observation(task.request.id, "broken", time.time(), 0.0, error=words), None
             given_up = task.observation is not None
-            self._done.put((task, observation))
+            self._done.put((task, observation, time.monotonic()))
             if given_up:
                 break  # another thread has taken the place of this one
         if connection is not None:
@@ -147,17 +149,25 @@ class Observer:
 
     def _collect(self, running: set[Task], pending: list[Task]) -> None:
         patience = self._patience(running, pending)
+        due = time.monotonic() + patience
+        came: list[tuple[Task, Observation]] = []
         with suppress(queue.Empty):
-            task, observation = self._done.get(timeout=patience)
-            self._keep(task, observation, running)
+            task, observation, brought = self._done.get(timeout=patience)
+            due = min(due, brought)
+            came.append((task, observation))
             while True:
-                self._keep(*self._done.get_nowait(), running)
+                came.append(self._done.get_nowait()[:2])
+        self._held_up.note(due, time.monotonic())
+        for task, observation in came:
+            self._keep(task, observation, running)
 
     def _keep(self, task: Task, observation: Observation, running: set[Task]) -> None:
         if task not in running:
             return  # given up before it came back
         running.discard(task)
-        task.observation, task.ended = observation, time.monotonic()
+        task.ended = time.monotonic()
+        began = task.ended if task.started is None else task.started
+        task.observation = self._held_up.told(observation, began, task.ended, task.request.deadline)
         host = task.request.host
         if host:
             self.cost.requests += 1
@@ -169,7 +179,7 @@ class Observer:
         now = time.monotonic()
         moments = [(t.started or now) + t.request.deadline + GRACE for t in running]
         moments += [t.not_before for t in pending if t.not_before > now]
-        return max(0.001, min(moments, default=now + 0.05) - now)
+        return min(TICK, max(0.001, min(moments, default=now + TICK) - now))
 
     def _give_up_late(self, running: set[Task]) -> None:
         now = time.monotonic()
