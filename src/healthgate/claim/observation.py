@@ -59,6 +59,10 @@ class Request(Protocol):
     def deadline(self) -> float: ...
     @property
     def secrets(self) -> tuple[Secret, ...]: ...
+    def load(self) -> None:
+        """Import what making the request needs, before its deadline begins: that is no time of a target's."""
+        ...
+
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:
         """Make the request on `connection` (None: open one); return what came and the connection if still usable."""
         ...
@@ -107,6 +111,10 @@ class Repeated:
     def secrets(self) -> tuple[Secret, ...]:
         """What the request sends and nobody may see."""
         return self.request.secrets
+
+    def load(self) -> None:
+        """Import what the request needs."""
+        self.request.load()
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:
         """Make the request again."""

@@ -133,8 +133,9 @@ class Observer:
                 if not host.waiting:
                     break
                 task = host.waiting.popleft()
-                task.started = time.monotonic()
             try:
+                task.request.load()
+                task.started = time.monotonic()
                 observation, connection = task.request.make(connection, self.redactor)
             except Exception as error:
                 words = f"the probe itself is broken: {type(error).__name__}: {self.redactor.text(printable(error))}"

@@ -92,6 +92,13 @@ class StreamRequest(Addressed, Silent):
         """Seconds from the first step to the closing."""
         return self.open_within + max(self.listen, PONG_WITHIN) + CLOSE_WITHIN
 
+    def load(self) -> None:
+        """Import how WebSockets are spoken."""
+        import websockets.client  # noqa: PLC0415 (only a run that needs it pays for it)
+        import websockets.uri  # noqa: F401, PLC0415
+
+        from healthgate.wire import bounded  # noqa: F401, PLC0415
+
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Connect, listen and close; a stream is never kept."""
         began = time.monotonic()

@@ -53,6 +53,10 @@ class PortRequest(Silent):
         """Where the attempt goes."""
         return f"tcp://{self.address}"
 
+    def load(self) -> None:
+        """Import how connections are made."""
+        from healthgate.wire import bounded  # noqa: F401, PLC0415 (only a run that needs it pays for it)
+
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Connect and close."""
         from healthgate.wire import bounded  # noqa: PLC0415

@@ -185,6 +185,12 @@ class RedisRequest:
         """The password, if any."""
         return (self.password,) if self.password is not None else ()
 
+    def load(self) -> None:
+        """Import redis-py."""
+        from healthgate.wire import bounded  # noqa: F401, PLC0415 (only a run that needs it pays for it)
+
+        _library()
+
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Ask the node; the connection is closed in every case."""
         from healthgate.wire import bounded  # noqa: PLC0415 (only a run that needs it pays for it)
@@ -287,8 +293,8 @@ def allowed(command: str) -> None:
 def _library() -> Any:
     """Return redis-py, imported by one thread at a time.
 
-    It takes 135 ms, which only runs with Redis pay, while other requests are under way. Its modules import each
-    other in circles: threads that entered at different ones would wait for each other.
+    It takes 135 ms, which only runs with Redis pay, while other requests are under way and before a node is given its
+    time. Its modules import each other in circles: threads that entered at different ones would wait for each other.
     """
     with _IMPORTING:
         import redis.connection  # noqa: PLC0415

@@ -14,6 +14,9 @@ class Silent:
         """Nothing is sent."""
         return ()
 
+    def load(self) -> None:
+        """Import nothing: what is needed is there."""
+
 
 class Local(Silent):
     """A request that is answered by this machine."""
@@ -34,6 +37,10 @@ class Addressed:
         """Scheme, host and port: requests to the same one may share connections."""
         scheme, _, rest = self.url.partition("://")
         return f"{scheme.lower()}://{rest.partition('/')[0]}"
+
+    def load(self) -> None:
+        """Import how HTTP is spoken."""
+        from healthgate.wire import connection  # noqa: F401, PLC0415 (only a run that needs it pays for it)
 
 
 class Bearing(Addressed):

@@ -173,6 +173,10 @@ class TlsRequest(Silent):
         """Where the handshake goes."""
         return f"tls://{self.url.rpartition('://')[2].partition('/')[0]}"
 
+    def load(self) -> None:
+        """Import how hands are shaken and certificates are read."""
+        from healthgate.wire import certificate  # noqa: F401, PLC0415 (only a run that needs it pays for it)
+
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Shake hands, once or more often, and hang up."""
         from healthgate.wire import bounded  # noqa: PLC0415 (only a run that needs it pays for it)
