@@ -12,7 +12,7 @@ from healthgate.claim.check import Check, check, declared_on
 from healthgate.claim.facts import Facts, NoData, NotExpected, Violated
 from healthgate.claim.given import TIME_SCALE, FromProfile
 from healthgate.claim.limit import Limit, Tier, above, below, equals, lasting, percent
-from healthgate.claim.observation import Observation
+from healthgate.claim.observation import Observation, attempt_mark
 from healthgate.claim.source import Measured, Scene, Source, measure
 from healthgate.claim.state import Floor, State
 from healthgate.claim.system import System, Url
@@ -237,6 +237,55 @@ def test_what_is_unknown_says_that_this_machine_held_it_up(judge: Callable[..., 
     assert judge(nothing).verdict("boiler.pressure").reason == f"no data: pressure is missing; {busy}"
     assert (found := judge(well).verdict("boiler.pressure")).state is State.OK, found
     assert judge(replace(well, held_up_ms=0.0)).verdict("boiler.pressure").reason == found.reason
+
+
+SPARE = get(Boiler, "/spare", proven_by=None)
+RACING = claim(
+    "boiler.racing",
+    measure(STATE["pressure"], SPARE["pressure"])(lambda one, other: abs(one.number() - other.number())),
+    below(5, percent, critical=20),
+    attempts=3,
+)
+
+
+def brought(request: str, attempt: int, pressure: float | None) -> Observation:
+    """Return what a request brought in an attempt; None is nothing in time."""
+    name = request + attempt_mark(attempt)
+    if pressure is None:
+        return Observation(name, "late", 1000.0 + attempt, 5.0, error="too late")
+    return Observation(name, "answered", 1000.0 + attempt, 5.0, facts={"code": 200, "json": {"pressure": pressure}})
+
+
+@pytest.mark.parametrize(
+    ("attempts", "state", "value"),
+    [
+        ([(50, 80)], State.CRITICAL, 30),
+        ([(50, 80), (50, 51)], State.OK, 1),
+        ([(50, 80), (50, 60)], State.MISSED, 10),
+        ([(50, 80), (50, "not made")], State.CRITICAL, 30),
+        ([(50, 80), ("not made", 50)], State.CRITICAL, 30),
+        ([(50, 80), (50, None)], State.CRITICAL, 30),
+        ([(50, 80), (None, 50), (50, 51)], State.OK, 1),
+        ([(50, 80), (50, 60), (50, None)], State.MISSED, 10),
+        ([(50, None), ("not made", 51)], State.UNKNOWN, None),
+        ([(50, None), (50, 51)], State.OK, 1),
+    ],
+)
+def test_an_attempt_counts_where_it_is_whole_and_takes_back_nothing_where_it_is_not(
+    judge: Callable[..., Judge], attempts: list[tuple[Any, Any]], state: State, value: float | None
+) -> None:
+    """Half an attempt is made where another check reads one of two sources that race."""
+    made = [
+        brought(request, number, pressure)
+        for number, pressures in enumerate(attempts, 1)
+        for request, pressure in zip((STATE.id, SPARE.id), pressures, strict=True)
+        if pressure != "not made"
+    ]
+
+    verdict = judge(*made, checks=(RACING,)).verdict("boiler.racing")
+
+    assert (verdict.state, verdict.value) == (state, value)
+    assert "attempt" not in verdict.reason
 
 
 def test_a_verdict_survives_its_journey_between_processes(judge: Callable[..., Judge]) -> None:

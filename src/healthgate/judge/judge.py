@@ -106,7 +106,7 @@ class Judge:
         if check_id in self._settling:
             return None
         try:
-            return self.verdict(check_id) if self._was_made(self.checks[check_id], "") else None
+            return self.verdict(check_id) if self._was_looked_at(self.checks[check_id]) else None
         except Exception:  # the check itself is broken or not for this environment: its own test says so
             return None
 
@@ -231,16 +231,23 @@ class Judge:
         return self.scene.replaced(found) if found else None
 
     def _attempted(self, check: Check) -> Verdict:
+        """Return the verdict on the last attempt that brought one: one that brought nothing takes nothing back."""
         verdict = self._attempt(check, self.scene)
         for number in range(2, check.attempts + 1):
             mark = attempt_mark(number)
-            if verdict.state is State.OK or not self._was_made(check, mark):
+            if verdict.state is State.OK or not self._was_repeated(check, mark):
                 break
-            verdict = self._attempt(check, self.scene.again(mark))
+            again = self._attempt(check, self.scene.again(mark))
+            verdict = verdict if again.state in NOTHING else again
         return verdict
 
-    def _was_made(self, check: Check, mark: str) -> bool:
-        return any(name + mark in self.scene.observations for name in self._request_ids(check))
+    def _was_repeated(self, check: Check, mark: str) -> bool:
+        """Whether an attempt was made, and not only what another check reads as well."""
+        requests = self._request_ids(check)
+        return bool(requests) and all(name + mark in self.scene.observations for name in requests)
+
+    def _was_looked_at(self, check: Check) -> bool:
+        return any(name in self.scene.observations for name in self._request_ids(check))
 
     def _was_made_whole(self, check: Check) -> bool:
         """Whether this run asked for all that a check reads; a look that earlier runs made needless is not missed."""
