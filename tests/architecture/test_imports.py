@@ -48,7 +48,18 @@ def modules(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.py"))
 
 
-WORDS = ("authority", "command_line", "duration", "lazily", "nearest", "printable", "secret", "version", "week")
+WORDS = (
+    "authority",
+    "command_line",
+    "duration",
+    "lazily",
+    "nearest",
+    "printable",
+    "scarce",
+    "secret",
+    "version",
+    "week",
+)
 """Text and numbers as people write them: modules of their own, which know nothing but each other."""
 
 OFFER = ("readings", "shapes")

@@ -8,9 +8,6 @@ from typing import Any, Protocol
 from healthgate.duration import spoken
 from healthgate.secret import Redactor, Secret
 
-STARVED = "starved"
-"""How a request ends that was late while this machine was too busy: that proves nothing of what was asked."""
-
 
 @dataclass
 class Observation:

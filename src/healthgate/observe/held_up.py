@@ -6,7 +6,8 @@ here could see it.
 
 from dataclasses import replace
 
-from healthgate.claim.observation import STARVED, Observation
+from healthgate.claim.observation import Observation
+from healthgate.scarce import STARVED
 
 TICK = 0.05
 """Seconds after which a waiting run wakes at the latest, to see how late it is woken: a thousandth of one core."""

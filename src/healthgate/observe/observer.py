@@ -19,6 +19,7 @@ from healthgate.claim.observation import Observation, Request
 from healthgate.duration import spoken
 from healthgate.observe.held_up import TICK, HeldUp
 from healthgate.printable import printable
+from healthgate.scarce import STARVED, lacking
 from healthgate.secret import Redactor
 
 CONNECTIONS_PER_HOST = 32
@@ -119,8 +120,19 @@ class Observer:
             self._start_thread(host)
 
     def _start_thread(self, host: _Host) -> None:
-        host.threads += 1
-        _thread.start_new_thread(self._serve, (host,))  # Thread.start would wait for each to have begun
+        try:
+            _thread.start_new_thread(self._serve, (host,))  # Thread.start would wait for each to have begun
+        except (RuntimeError, MemoryError):
+            if not host.threads:  # else one of those there are will come to it
+                self._leave_unasked(host)
+        else:
+            host.threads += 1
+
+    def _leave_unasked(self, host: _Host) -> None:
+        while host.waiting:
+            task = host.waiting.popleft()
+            unasked = Observation(task.request.id, STARVED, time.time(), 0.0, error=lacking("thread"))
+            self._done.put((task, unasked, time.monotonic()))
 
     def _serve(self, host: _Host) -> None:
         connection: Any = None
@@ -137,6 +149,9 @@ class Observer:
                 task.request.load()
                 task.started = time.monotonic()
                 observation, connection = task.request.make(connection, self.redactor)
+            except MemoryError:
+                observation = Observation(task.request.id, STARVED, time.time(), 0.0, error=lacking("memory"))
+                connection = None
             except Exception as error:
                 words = f"the probe itself is broken: {type(error).__name__}: {self.redactor.text(printable(error))}"
                 observation, connection = Observation(task.request.id, "broken", time.time(), 0.0, error=words), None

@@ -13,6 +13,7 @@ from typing import Any
 
 from healthgate.duration import spoken
 from healthgate.printable import printable
+from healthgate.scarce import STARVED, lack, lacking
 from healthgate.wire.whole import contents, unreadable
 
 CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[\s!-~]+?-----END CERTIFICATE-----")
@@ -210,10 +211,23 @@ def host_and_port(rest: str, default: int) -> tuple[str, int]:
     return rest.strip("[]"), default
 
 
+def _lacked(error: BaseException) -> str | None:
+    """Return what this machine had no more of for an exchange; the look-up of a name does not say it by itself."""
+    if not isinstance(error, socket.gaierror):
+        return lack(error)
+    try:
+        socket.socket().close()
+    except OSError as problem:
+        return lack(problem)
+    return None
+
+
 def explain(error: BaseException, host: str, seconds: float, received: int = 0) -> tuple[str, str]:
     """Return one word and one phrase for what went wrong with an exchange."""
     if isinstance(error, UntrustedError):
         return error.status, str(error)
+    if (lacked := _lacked(error)) is not None:
+        return STARVED, lacking(lacked)
     if isinstance(error, OversizedError):
         return "oversized", f"the answer is larger than {received} bytes"
     if isinstance(error, TimeoutError):
