@@ -85,6 +85,7 @@ from healthgate.probes.http import bearer as bearer
 from healthgate.probes.http import get as get
 from healthgate.probes.http import head as head
 from healthgate.probes.http_each import GetEach as GetEach
+from healthgate.probes.influx import Influx as Influx
 from healthgate.probes.log import LogLines as LogLines
 from healthgate.probes.port import Port as Port
 from healthgate.probes.prometheus import Prometheus as Prometheus

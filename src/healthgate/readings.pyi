@@ -10,6 +10,8 @@ from healthgate.probes.exposition_format import Page as Page
 from healthgate.probes.files import FileFact as FileFact
 from healthgate.probes.files import Listing as Listing
 from healthgate.probes.http_answer import Answer as Answer
+from healthgate.probes.influx_answers import Rows as Rows
+from healthgate.probes.influx_answers import Series as Series
 from healthgate.probes.listening import Message as Message
 from healthgate.probes.log import Line as Line
 from healthgate.probes.log import Log as Log

@@ -281,6 +281,10 @@ class HttpRequest(Bearing):
         """Return path and query as they are asked for now."""
         return self.path
 
+    def authorization(self) -> str:
+        """Return what the Authorization header says, for the one place that sends it; empty where there is none."""
+        return f"Bearer {self.secret.reveal()}" if self.secret is not None else ""
+
     def read(self, body: bytes, response: "Response", redactor: Redactor) -> dict[str, Any]:
         """Return facts of an answer that came whole: its content, or why it has none, without any known secret."""
         return parsed(body, media_type(redactor.text(response.getheader("Content-Type") or "text/plain")), redactor)
@@ -351,8 +355,8 @@ class HttpRequest(Bearing):
         }
         if self.method == "HEAD":
             headers["Connection"] = "close"  # so that what comes after the headers ends
-        if self.secret is not None:
-            headers["Authorization"] = f"Bearer {self.secret.reveal()}"
+        if authorization := self.authorization():
+            headers["Authorization"] = authorization
         base = self.url.partition("://")[2].partition("/")[2]
         sock = connection.sock
         connection.request(self.method, (f"/{base}" if base else "") + self.target(), headers=headers)

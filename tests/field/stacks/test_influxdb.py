@@ -1,41 +1,19 @@
 """Debian's InfluxDB 1.x, to which sensors write."""
 
 import re
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
-from tests.field.stacks.stack import Server, Watch, asked
-from tests.parts.target import closed_port
-from tests.tools import program
-
-CONFIGURATION = """\
-reporting-disabled = true
-bind-address = "127.0.0.1:{backup}"
-[meta]
-  dir = "meta"
-[data]
-  dir = "data"
-  wal-dir = "wal"
-[monitor]
-  store-enabled = false
-[http]
-  bind-address = "127.0.0.1:{port}"
-  log-enabled = false
-"""
+from tests.field.stacks.stack import Server, Watch
+from tests.parts.influx_server import influxd, ordered, written
 
 
 @pytest.fixture(scope="module")
 def influxdb(folder: Path) -> Iterator[Server]:
-    def command(port: int) -> list[str]:
-        (folder / "influxdb.conf").write_text(CONFIGURATION.format(port=port, backup=closed_port()))
-        return [program("influxd"), "run", "-config", "influxdb.conf"]
-
-    with Server(folder, command, "/ping") as server:
+    with Server(folder, influxd(folder), "/ping") as server:
         create(server)
         sensors_write(server)
         yield server
@@ -49,19 +27,13 @@ def watch(folder: Path, influxdb: Server) -> Watch:
     return Watch("influxdb", folder, filled)
 
 
-def ordered(influxdb: Server, text: str) -> None:
-    """Send a query that changes something, as an administrator does."""
-    assert asked(f"{influxdb.url}/query?q={quote(text)}", b"")[0] == 200
-
-
 def create(influxdb: Server) -> None:
     ordered(influxdb, "CREATE DATABASE sensors")
 
 
 def sensors_write(influxdb: Server, age: float = 1) -> None:
     """Write a value that was measured so many seconds ago."""
-    line = f"heat,room=cellar celsius=17.5 {int((time.time() - age) * 1e9)}"
-    assert asked(f"{influxdb.url}/write?db=sensors", line.encode())[0] == 204
+    written(influxdb, "sensors", "heat,room=cellar celsius=17.5", age)
 
 
 def test_all_is_well(influxdb: Server, watch: Watch) -> None:

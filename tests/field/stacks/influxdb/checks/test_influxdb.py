@@ -1,22 +1,18 @@
 """InfluxDB 1.x over HTTP: it answers, has its database, and what the sensors write is new."""
 
-from urllib.parse import urlencode
-
 from healthgate import (
     WARNING,
-    Facts,
     FilePattern,
     FromProfile,
+    Influx,
     LogLines,
     Measured,
     System,
     Unit,
     Url,
-    age,
     below,
     check,
     equals,
-    get,
     measure,
     none,
     seconds_old,
@@ -29,18 +25,15 @@ class InfluxDB(System):
 
     name = "influxdb"
     url: Url
+    database: str = "sensors"
     version: str | None = None
     log: FilePattern | None = None
 
 
-def query(text: str, **parameters: str) -> str:
-    """Return the path of a query; a GET can only read."""
-    return f"/query?{urlencode({'q': text, **parameters})}"
-
-
-PING = get(InfluxDB, "/ping")
-DATABASES = get(InfluxDB, query("SHOW DATABASES"), proven_by="influxdb.answers")
-HEAT = get(InfluxDB, query('SELECT last("celsius") FROM "heat"', db="sensors"), proven_by="influxdb.database")
+SERVER = Influx(
+    InfluxDB, url="url", database="database", proven_by="influxdb.database", explained_by="influxdb.answers"
+)
+HEAT = SERVER.query("SELECT last(celsius) FROM heat")
 LOG = LogLines(
     InfluxDB,
     path="log",
@@ -52,22 +45,21 @@ LOG = LogLines(
 lines = Unit("lines")
 
 
-@measure(PING.header("X-Influxdb-Version"), FromProfile(InfluxDB, "version"))
+@measure(SERVER.ping.header("X-Influxdb-Version"), FromProfile(InfluxDB, "version"))
 def version(found: str, wanted: str) -> Measured:
     """Whether the version that should run does."""
     return Measured(found == wanted, found if found == wanted else f"{found} runs, not {wanted}")
 
 
-@measure(DATABASES.at("results[0].series[0]"))
-def has_database(found: Facts) -> Measured:
+@measure(SERVER.databases, FromProfile(InfluxDB, "database"))
+def has_database(names: list[str], wanted: str) -> Measured:
     """Whether the database of the sensors is there."""
-    names = [row.text("[0]") for row in found.elements("values")] if found.has("values") else []
-    return Measured("sensors" in names, f"there are {', '.join(names) or 'none'}")
+    return Measured(wanted in names, f"there are {', '.join(names) or 'none'}")
 
 
 @check(
     "influxdb.answers",
-    PING.code,
+    SERVER.ping.code,
     stays=equals(204),
     name="InfluxDB",
     cause="it was killed (out of memory, most often), or still reads its shards after a start",
@@ -96,7 +88,7 @@ def has_database(found: Facts) -> Measured:
 )
 @check(
     "influxdb.newest",
-    age(HEAT.at("results[0].series[0].values[0][0]")),
+    HEAT.age,
     stays=below(60, seconds_old, warning=60, critical=300),
     name="Age of the newest value",
     cause="the sensors do not reach InfluxDB, or their clocks are wrong",
