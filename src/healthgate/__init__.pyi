@@ -91,6 +91,8 @@ from healthgate.probes.port import Port as Port
 from healthgate.probes.prometheus import Prometheus as Prometheus
 from healthgate.probes.prometheus_answers import prometheus_seconds as prometheus_seconds
 from healthgate.probes.redis import RedisNodes as RedisNodes
+from healthgate.probes.redis_channels import RedisChannels as RedisChannels
+from healthgate.probes.redis_document import RedisDocument as RedisDocument
 from healthgate.probes.stream import Stream as Stream
 from healthgate.probes.tls import Tls as Tls
 from healthgate.probes.token import Claims as Claims

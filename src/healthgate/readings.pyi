@@ -21,6 +21,9 @@ from healthgate.probes.prometheus_answers import Rules as Rules
 from healthgate.probes.prometheus_answers import Target as Target
 from healthgate.probes.prometheus_answers import Targets as Targets
 from healthgate.probes.prometheus_answers import Vector as Vector
-from healthgate.probes.redis import NodeAnswer as NodeAnswer
+from healthgate.probes.redis_answers import NodeAnswer as NodeAnswer
+from healthgate.probes.redis_answers import Replies as Replies
+from healthgate.probes.redis_channels import ChannelMessage as ChannelMessage
+from healthgate.probes.redis_channels import Published as Published
 from healthgate.probes.stream import Heard as Heard
 from healthgate.probes.tls import Handshake as Handshake

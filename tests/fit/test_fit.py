@@ -12,7 +12,9 @@ from healthgate.environment import reader
 from healthgate.fit import command
 from healthgate.fit.likeness import ALIKE, alike, leaves
 from tests.field.places import BLOCK, CATALOGUE
+from tests.parts.redis_server import say, serving
 from tests.parts.target import Target
+from tests.tools import needs
 
 PAGES = Path(__file__).parents[2] / "docs"
 
@@ -158,6 +160,45 @@ def test_what_is_chosen_may_be_absent_and_what_reads_it_is_left_out(kettle: Kett
     absent = kettle.profile["kettle"]["absent"]
     assert sorted(name for one in absent for name in one.get("checks", ())) == ["kettle.drain", "kettle.mode"]
     assert [one["metrics"] for one in absent if "metrics" in one] == [["kettle_heat"]]
+
+
+BOARD = '''
+
+from checks.kettle import Kettle
+from healthgate import Address, RedisDocument
+from healthgate.shapes import chosen, number
+
+Kettle.__annotations__["redis"] = Address
+BOARD = RedisDocument(Kettle, "board", node="redis", body={"steam.bar": number(0), "steam.wet": chosen(number(0))})
+
+
+@check("kettle.steam", BOARD.at("steam.bar"), name="steam", stays=above(0), **TOLD)
+@check("kettle.wet", BOARD.at("steam.wet"), name="wet", stays=above(0), **TOLD)
+def test_board(verdict):
+    """The board is well."""
+    assert verdict.healthy, verdict
+'''
+
+
+@needs("redis-server")
+def test_a_key_of_a_redis_is_compared_as_a_path_is(kettle: Kettle, tmp_path: Path) -> None:
+    """A member that stands elsewhere, one that nobody documented, one that is missing, and a key that is gone."""
+    (kettle.root / "checks/kettle/test_kettle.py").write_text(CHECKS + BOARD)
+    with serving(tmp_path) as address:
+        kettle.profile["kettle"]["redis"] = address
+        say(address, "SET", "board", '{"now": {"steam": {"bar": 3}}}')
+        code, printed = kettle.fit()
+        assert (code, "GET board of redis: 0 as documented" in printed) == (command.DIFFERS, True), printed
+        assert kettle.fit()[0] == command.FITS
+        assert kettle.profile["kettle"]["members"] == {"board": {"steam": "now.steam"}}
+        assert {"members": {"board": ["steam.wet"]}}.items() <= kettle.profile["kettle"]["absent"][0].items()
+
+        say(address, "SET", "board", "{}")
+        code, printed = kettle.fit()
+        assert (code, "missing    steam.bar" in printed) == (command.DIFFERS, True), printed
+        say(address, "DEL", "board")
+        code, printed = kettle.fit()
+        assert (code, "GET board of redis: there is nothing under board" in printed) == (command.DIFFERS, True), printed
 
 
 def test_what_is_documented_and_gone_is_for_people_to_decide(kettle: Kettle) -> None:

@@ -15,7 +15,8 @@ from healthgate.claim.observation import Observation
 from healthgate.claim.source import Scene
 from healthgate.claim.system import Address, System
 from healthgate.probes import redis
-from healthgate.probes.redis import NodeAnswer, RedisNodes, RedisRequest, allowed
+from healthgate.probes.redis import RedisNodes, RedisRequest, allowed
+from healthgate.probes.redis_answers import NodeAnswer
 from healthgate.secret import Redactor, Secret
 from tests.parts.redis_server import say, serving
 from tests.parts.target import Hostile, Peer, closed_port
@@ -352,6 +353,12 @@ def test_an_echoed_password_is_removed_from_everything_that_is_kept(hostile: Cal
         "DEBUG SLEEP 5",
         "KEYS *",
         "DEL a",
+        "ZADD a 1 b",
+        "LPUSH a b",
+        "ZRANGESTORE a b 0 1",
+        "EXPIRE a 1",
+        "PUBLISH a b",
+        "EVAL return 0",
     ],
 )
 def test_any_other_command_is_refused_before_it_can_be_sent(command: str) -> None:
@@ -361,7 +368,8 @@ def test_any_other_command_is_refused_before_it_can_be_sent(command: str) -> Non
         name = "boiler"
         nodes: dict[str, Address]
 
-    with pytest.raises(ValueError, match=r"may not send .*; allowed are CLUSTER INFO, GET, HGETALL, INFO, PING, SCAN"):
+    listed = "CLUSTER INFO, DBSIZE, GET, HGETALL, INFO, LLEN, LRANGE, PING, SCAN, TTL, TYPE, ZCARD, ZRANGE, ZSCORE"
+    with pytest.raises(ValueError, match=rf"may not send .*; allowed are {listed}$"):
         allowed(command)
     with pytest.raises(ValueError, match="may not send"):
         RedisNodes(Boiler, nodes="nodes", commands=("PING", command))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from healthgate.claim.facts import NoData
+from healthgate.claim.facts import Facts, NoData
 from healthgate.claim.here import Here, Place, matches
 from healthgate.claim.observation import Observation
 from healthgate.claim.path import EACH, pattern
@@ -15,6 +15,7 @@ from healthgate.fit.likeness import elsewhere, leaves, together
 from healthgate.probes.exposition import Exposition, page_of
 from healthgate.probes.http import Exchange
 from healthgate.probes.http_answer import Answer
+from healthgate.probes.redis_document import RedisDocument, facts_of
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Route:
     is nothing to compare, and `needless` what the profile calls absent although it is here.
     """
 
-    probe: Exchange
+    probe: Exchange | RedisDocument
     asked: str
     unanswered: str = ""
     moved: dict[str, Place] = field(default_factory=dict)
@@ -56,11 +57,14 @@ def compared(system: type[System], settings: System, seen: Mapping[str, Observat
     """Return what each documented route of a system has, as far as it was asked."""
     found: dict[tuple[str, str], Route] = {}
     for probe in system.asked:
-        if not isinstance(probe, Exchange) or not (probe.shape or probe.families or probe.origin == "chosen"):
+        if not isinstance(probe, Exchange | RedisDocument):
             continue
+        if not (probe.shape or probe.families or probe.origin == "chosen"):
+            continue
+        where = probe.url if isinstance(probe, Exchange) else probe.node
         (observation, *_) = [*_observations(probe, settings, seen), None]
-        if observation is not None and (probe.route, probe.url) not in found:
-            found[probe.route, probe.url] = _route(probe, settings, observation)
+        if observation is not None and (probe.route, where) not in found:
+            found[probe.route, where] = _route(probe, settings, observation)
     return list(found.values())
 
 
@@ -68,8 +72,17 @@ def _observations(probe: Probe, settings: System, seen: Mapping[str, Observation
     yield from (seen[name] for name in probe.ids(settings) if name in seen)
 
 
-def _route(probe: Exchange, settings: System, observation: Observation) -> Route:
+def _route(probe: Exchange | RedisDocument, settings: System, observation: Observation) -> Route:
     here = settings.here
+    if isinstance(probe, RedisDocument):
+        found = Route(probe, f"GET {probe.key} of {probe.node}")
+        try:
+            body = facts_of(observation, probe, here)
+        except NoData as nothing:
+            found.unanswered = str(nothing)
+        else:
+            _members(found, observation.facts["json"], body, here)
+        return found
     which = "" if probe.url == "url" else f" of {probe.url.removesuffix('_url')}"
     found = Route(probe, f"{probe.method} {here.path(probe.route)}{which}")
     answer = Answer(observation, here=here, route=probe.route)
@@ -80,21 +93,21 @@ def _route(probe: Exchange, settings: System, observation: Observation) -> Route
     elif answer.flaw and probe.shape:
         found.unanswered = answer.flaw
     elif probe.shape:
-        _members(found, answer, here)
+        _members(found, answer.facts.get("json"), answer.json, here)
     return found
 
 
-def _members(found: Route, answer: Answer, here: Here) -> None:
+def _members(found: Route, came: Any, body: Facts, here: Here) -> None:
+    """Note what a body has: as it `came`, and with every member where the documents have it."""
     shape, route = innermost(found.probe.shape), found.probe.route
-    raw = answer.facts.get("json")
-    there = dict(leaves(raw))
+    there = dict(leaves(came))
     gone: dict[str, Expected] = {}
     for path, expected in shape.items():
         absent = here.lacks(route, path) is not None
-        if any(True for _ in matches(answer.content, pattern(path))):
+        if any(True for _ in matches(body.raw, pattern(path))):
             found.needless += [path] if absent else []
             found.fits += 1
-        elif not absent and not _stands_in_nothing(answer.content, path):
+        elif not absent and not _stands_in_nothing(body.raw, path):
             gone[path] = expected
     held = {place.path for place in here.members.get(route, {}).values()}
     several = elsewhere(gone, there, {*(path for path in shape if path not in gone), *held})
@@ -105,7 +118,7 @@ def _members(found: Route, answer: Answer, here: Here) -> None:
     alone = [path for path in alone if not any(path.startswith(f"{outer}.*") for outer in silent)]
     found.absent = [path for path in alone if gone[path].chosen]
     found.missing = [path for path in alone if not gone[path].chosen]
-    found.odd = deviations(answer.json, {path: one for path, one in shape.items() if path not in gone})
+    found.odd = deviations(body, {path: one for path, one in shape.items() if path not in gone})
 
 
 def innermost(shape: Mapping[str, Expected]) -> dict[str, Expected]:

@@ -7,15 +7,27 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, cast
 
-from healthgate.claim.facts import NoData
 from healthgate.claim.observation import Observation, Request
 from healthgate.claim.source import Probe, Scene
 from healthgate.claim.system import Address, System
 from healthgate.printable import printable
+from healthgate.probes.redis_answers import NodeAnswer
 from healthgate.secret import Redactor, Secret
 
-READ_ONLY = frozenset({"PING", "CLUSTER INFO", "INFO", "SCAN", "HGETALL", "GET"})
+RANGES = frozenset({"ZRANGE", "LRANGE"})
+"""Commands that give as much as is asked for, by the first and the last of it."""
+
+OPTIONS = frozenset({"WITHSCORES", "REV"})
+"""What may follow first and last."""
+
+OF_KEYS = RANGES | {"ZCARD", "ZSCORE", "LLEN", "TTL", "TYPE", "GET", "HGETALL"}
+"""Commands whose first argument is a key."""
+
+READ_ONLY = OF_KEYS | {"PING", "CLUSTER INFO", "INFO", "SCAN", "DBSIZE"}
 """Every command a check may send. There is no way to send any other."""
+
+MOST_ELEMENTS = 1_000
+"""Elements of a list or a sorted set that one command may ask for."""
 
 MOST_KEYS = 5_000
 """Keys read from one node; a node with more of them under the pattern is reported, not read further."""
@@ -37,11 +49,12 @@ _IMPORTING = threading.Lock()
 
 
 class RedisNodes(Probe):
-    """Commands to every node named in a setting, and the hashes under one key pattern.
+    """Commands to every node named in a setting, the hashes under one key pattern, and what is asked of each key.
 
     `nodes` is the setting with the addresses by node name, or with the address of the only one, which is then named
-    as the setting. `hashes` is a pattern as SCAN takes it (None: read no keys). `database` is the setting with the
-    number of the database that is read, 0 where the profile does not say.
+    as the setting. `hashes` is a pattern as SCAN takes it (None: read no keys). `of_each` are commands that are asked
+    of every key under the pattern `keys`, written without the key, as in `ZRANGE -1 -1 WITHSCORES`. `database` is the
+    setting with the number of the database that is read, 0 where the profile does not say.
     """
 
     def __init__(
@@ -51,6 +64,8 @@ class RedisNodes(Probe):
         nodes: str,
         commands: tuple[str, ...],
         hashes: str | None = None,
+        keys: str | None = None,
+        of_each: tuple[str, ...] = (),
         password: str | None = None,
         database: str | None = None,
         proven_by: str | None = None,
@@ -59,9 +74,16 @@ class RedisNodes(Probe):
         super().__init__(system, proven_by, alongside)
         for command in commands:
             allowed(command)
+        for command in of_each:
+            name, *rest = command.split()
+            if name not in OF_KEYS:
+                raise ValueError(f"a check may not ask {name} of each key; allowed are {', '.join(sorted(OF_KEYS))}")
+            allowed(" ".join((name, "key", *rest)))
         self.nodes = nodes
         self.commands = commands
         self.hashes = hashes
+        self.keys = keys
+        self.of_each = of_each
         self.password = password
         self.database = database
 
@@ -95,11 +117,13 @@ class RedisNodes(Probe):
                 settings.deadline,
                 settings.body_limit,
                 database or 0,
+                self.keys,
+                self.of_each,
             )
             for node, address in addresses.items()
         ]
 
-    def value(self, scene: Scene) -> dict[str, "NodeAnswer"]:
+    def value(self, scene: Scene) -> dict[str, NodeAnswer]:
         nodes = self.addresses(scene.systems[self.system.name])
         return {node: NodeAnswer(node, scene.observation(self.request_id(node))) for node in nodes}
 
@@ -108,58 +132,6 @@ class RedisNodes(Probe):
         if list(addresses) == [self.nodes]:
             return f"redis {addresses[self.nodes]}"
         return "redis " + ", ".join(f"{node} {address}" for node, address in addresses.items())
-
-
-class NodeAnswer:
-    """What one node said. `status` and `error` as in Observation."""
-
-    def __init__(self, node: str, observation: Observation) -> None:
-        self.node = node
-        self.status = observation.status
-        self.error = observation.error or ""
-        self.at = observation.at
-        self.facts = observation.facts
-
-    @property
-    def took_ms(self) -> float:
-        """Milliseconds from sending the commands to the last reply; NoData if the node did not answer."""
-        if self.status != "answered":
-            raise NoData(f"{self.node}: {self.error}")
-        return float(self.facts["took_ms"])
-
-    def reply(self, command: str) -> Any:
-        """Return the reply to a command; NoData if the node did not answer or refused it.
-
-        Those to INFO and CLUSTER INFO are texts by name.
-        """
-        if self.status != "answered":
-            raise NoData(f"{self.node}: {self.error}")
-        reply = self.facts["replies"][command]
-        if isinstance(reply, dict) and "error" in reply:
-            raise NoData(f"{self.node} answered {command} with the error {reply['error']}")
-        return reply
-
-    def hashes(self) -> dict[str, dict[str, str]]:
-        """Return the hashes this node holds under the pattern, by key; NoData if they could not all be read."""
-        if self.status != "answered":
-            raise NoData(f"{self.node}: {self.error}")
-        if flaw := self.facts.get("flaw"):
-            raise NoData(f"{self.node}: {flaw}")
-        found: dict[str, dict[str, str]] = self.facts["hashes"]
-        return found
-
-    def elsewhere(self) -> dict[str, str]:
-        """Return the keys this node names and does not give, with what it said instead, as in MOVED and an address.
-
-        They are on another node, or on the way there; none of them is in `hashes`.
-        """
-        found: dict[str, str] = self.facts.get("elsewhere", {})
-        return found
-
-    def key_names(self) -> list[str]:
-        """Return every key under the pattern, hash or not; NoData if they could not all be read."""
-        others: list[str] = self.facts.get("others", [])
-        return [*self.hashes(), *others]
 
 
 @dataclass(frozen=True)
@@ -174,6 +146,8 @@ class RedisRequest:
     deadline: float
     budget: int
     database: int = 0
+    keys: str | None = None
+    of_each: tuple[str, ...] = ()
 
     @property
     def host(self) -> str:
@@ -200,12 +174,13 @@ class RedisRequest:
         status, error = "answered", None
         sock = client = None
         try:
-            host, _, port = self.address.rpartition(":")
-            sock = bounded.connect(host.strip("[]"), int(port), self.deadline, self.budget)
-            client = _client(sock, self.password, self.database)
+            host, port = host_and_port(self.address)
+            sock = bounded.connect(host, port, self.deadline, self.budget)
+            client = connected(sock, self.password, self.database)
             facts = self._ask(client, redactor)
         except Exception as problem:
-            status, error = self._explain(problem, getattr(sock, "taken", 0), redactor)
+            received = getattr(sock, "taken", 0)
+            status, error = explained(problem, self.address, self.deadline, self.budget, received, redactor)
         finally:
             if client is not None:
                 client.disconnect()
@@ -227,20 +202,28 @@ class RedisRequest:
         facts: dict[str, Any] = {"replies": replies, "took_ms": took}
         if self.hashes is not None:
             facts |= redactor.content(self._read_hashes(client, self.hashes, redactor))
+        if self.keys is not None:
+            facts["keys"] = redactor.content(self._read_each(client, self.keys, redactor))
         return facts
 
+    def _read_each(self, client: Any, pattern: str, redactor: Redactor) -> dict[str, Any]:
+        """Return the replies to `of_each` by key and command, or why they could not all be had."""
+        keys = _scanned(client, pattern, redactor)
+        if isinstance(keys, str):
+            return {"flaw": keys}
+        asked: list[str | tuple[str | bytes, ...]] = []
+        asked += [(name, key, *rest) for key in keys for name, *rest in map(str.split, self.of_each)]
+        replies = iter(_pipeline(client, asked))
+        found = {}
+        for raw in keys:
+            said = {command: _reply(reply, redactor) for command, reply in zip(self.of_each, replies, strict=False)}
+            found[raw.decode(errors="backslashreplace")] = said
+        return {"replies": found}
+
     def _read_hashes(self, client: Any, pattern: str, redactor: Redactor) -> dict[str, Any]:
-        cursor, keys = "0", dict[bytes, None]()
-        for _ in range(MOST_SCANS):
-            (reply,) = _pipeline(client, [("SCAN", cursor, "MATCH", pattern, "COUNT", "1000")])
-            if isinstance(reply, Exception):
-                return {"flaw": f"SCAN answered with the error {_words(reply, redactor)}"}
-            cursor = reply[0].decode()
-            keys |= dict.fromkeys(reply[1])
-            if cursor == "0" or len(keys) > MOST_KEYS:
-                break
-        if cursor != "0":
-            return {"flaw": f"there are too many keys to read all under {pattern}"}
+        keys = _scanned(client, pattern, redactor)
+        if isinstance(keys, str):
+            return {"flaw": keys}
         hashes: dict[str, dict[str, str]] = {}
         others: list[str] = []
         elsewhere: dict[str, str] = {}
@@ -262,32 +245,70 @@ class RedisRequest:
             return {"flaw": f"it sends whoever asks for its keys to another node ({where}), as a replica does"}
         return {"hashes": hashes, "others": others, "elsewhere": elsewhere}
 
-    def _explain(self, problem: BaseException, received: int, redactor: Redactor) -> tuple[str, str]:
-        from healthgate.wire import bounded  # noqa: PLC0415 (only a run that needs it pays for it)
 
-        exceptions = _library().exceptions
-        if received > self.budget:
-            return "oversized", f"the answer is larger than {self.budget} bytes"
-        if isinstance(problem, exceptions.TimeoutError):
-            problem = TimeoutError()
-        if isinstance(problem, exceptions.InvalidResponse):
-            return "malformed", f"the answer is not Redis protocol: {_words(problem, redactor)}"
-        refusals = (exceptions.AuthenticationError, exceptions.BusyLoadingError, exceptions.ResponseError)
-        if isinstance(problem, refusals) or "max number of clients" in str(problem):
-            return "refused", f"the node refused the connection: {_words(problem, redactor)}"
-        if isinstance(problem, exceptions.ConnectionError):
-            problem = ConnectionResetError()
-        shapeless = (AttributeError, IndexError, RecursionError, TypeError, ValueError)
-        if isinstance(problem, shapeless) and not isinstance(problem, UnicodeError):
-            return "malformed", "the answer has another form than the command promises"
-        return bounded.explain(problem, str(self.address), self.deadline, received)
+def _scanned(client: Any, pattern: str, redactor: Redactor) -> list[bytes] | str:
+    """Return all keys under a pattern, or in words why they could not be had."""
+    cursor, keys = "0", dict[bytes, None]()
+    for _ in range(MOST_SCANS):
+        (reply,) = _pipeline(client, [("SCAN", cursor, "MATCH", pattern, "COUNT", "1000")])
+        if isinstance(reply, Exception):
+            return f"SCAN answered with the error {_words(reply, redactor)}"
+        cursor = reply[0].decode()
+        keys |= dict.fromkeys(reply[1])
+        if cursor == "0" or len(keys) > MOST_KEYS:
+            break
+    return list(keys) if cursor == "0" else f"there are too many keys to read all under {pattern}"
+
+
+def host_and_port(address: Address) -> tuple[str, int]:
+    """Return the parts of an address, one of IPv6 without its brackets."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def explained(
+    problem: BaseException, address: Address, deadline: float, budget: int, received: int, redactor: Redactor
+) -> tuple[str, str]:
+    """Return one word and one phrase for what went wrong with a node; `deadline` in seconds, the others in bytes."""
+    from healthgate.wire import bounded  # noqa: PLC0415 (only a run that needs it pays for it)
+
+    exceptions = _library().exceptions
+    if received > budget:
+        return "oversized", f"the answer is larger than {budget} bytes"
+    if isinstance(problem, exceptions.TimeoutError):
+        problem = TimeoutError()
+    if isinstance(problem, exceptions.InvalidResponse):
+        return "malformed", f"the answer is not Redis protocol: {_words(problem, redactor)}"
+    refusals = (exceptions.AuthenticationError, exceptions.BusyLoadingError, exceptions.ResponseError)
+    if isinstance(problem, refusals) or "max number of clients" in str(problem):
+        return "refused", f"the node refused the connection: {_words(problem, redactor)}"
+    if isinstance(problem, exceptions.ConnectionError):
+        problem = ConnectionResetError()
+    shapeless = (AttributeError, IndexError, RecursionError, TypeError, ValueError)
+    if isinstance(problem, shapeless) and not isinstance(problem, UnicodeError):
+        return "malformed", "the answer has another form than the command promises"
+    return bounded.explain(problem, str(address), deadline, received)
 
 
 def allowed(command: str) -> None:
-    """Raise ValueError if `command` (its words before any argument) is not on the read-only list."""
-    words = command.split()
-    if words[0] not in READ_ONLY and " ".join(words[:2]) not in READ_ONLY:
+    """Raise ValueError if `command` is not on the read-only list, or asks for who knows how much."""
+    name, *words = command.split()
+    if name not in READ_ONLY and " ".join((name, *words[:1])) not in READ_ONLY:
         raise ValueError(f"a check may not send {command!r}; allowed are {', '.join(sorted(READ_ONLY))}")
+    if name in RANGES and not (_few(*words[1:3]) and set(words[3:]) <= OPTIONS):
+        raise ValueError(
+            f"a check may not send {command!r}: it asks for who knows how much; say which {MOST_ELEMENTS} at most,"
+            f" counted from one end, as in {name} key -10 -1"
+        )
+
+
+def _few(first: str = "", last: str = "") -> bool:
+    """Whether two places are counted from the same end, and no more elements lie between them than may be read."""
+    try:
+        begins, ends = int(first), int(last)
+    except ValueError:
+        return False
+    return (begins < 0) is (ends < 0) and ends - begins < MOST_ELEMENTS
 
 
 def _library() -> Any:
@@ -303,7 +324,9 @@ def _library() -> Any:
         return redis
 
 
-def _client(sock: Any, password: Secret | None, database: int) -> Any:
+def connected(sock: Any, password: Secret | None, database: int) -> Any:
+    """Return a connection of redis-py over a socket that is open, logged in where there is a password."""
+
     class OverBoundedSocket(_library().connection.Connection):  # type: ignore[misc]
         def _connect(self) -> Any:
             return sock
@@ -327,7 +350,7 @@ def _pipeline(client: Any, commands: Iterable[str | tuple[str | bytes, ...]]) ->
     if not split:
         return []
     for command in split:
-        allowed(" ".join(word if isinstance(word, str) else "" for word in command[:2]))
+        allowed(" ".join(word if isinstance(word, str) else "key" for word in command))
     client.send_packed_command(client.pack_commands(split))
     replies = []
     for _ in split:
