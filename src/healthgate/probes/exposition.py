@@ -224,7 +224,10 @@ class Exposition(Exchange):
         return [self.request(ExpositionRequest, settings)]
 
     def value(self, scene: Scene) -> Page:
-        return page_of(scene.observation(self.id), self.settings(scene.systems).here)
+        observation = scene.observation(self.id)
+        if observation.status != "answered":
+            raise NoData(observation.error or "", self.explained_by)
+        return page_of(observation, self.settings(scene.systems).here)
 
     def __getitem__(self, name: str) -> Series:
         return Series(self, name, {})

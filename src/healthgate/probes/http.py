@@ -66,7 +66,8 @@ class Exchange(Probe):
     `source` names the setting with the address of this machine that it is made from, as from outside. `trust` names
     the one with the file of certificates that are trusted instead of the machine's, where the profile sets it. `body`
     is what the documents say of the members of the answer, `origin` whether they have the path at all: where a chosen
-    one is not answered, `healthgate fit` proposes to leave out what reads it.
+    one is not answered, `healthgate fit` proposes to leave out what reads it. `explained_by` is the check that tells
+    best that nothing answers: what has no data for that is blocked by it.
     """
 
     codes: Collection[int] = (200,)
@@ -89,6 +90,7 @@ class Exchange(Probe):
         trust: str | None = None,
         body: Shape | None = None,
         origin: Origin = "documented",
+        explained_by: str | None = None,
     ) -> None:
         if method not in METHODS:
             raise ValueError(f"a check may not send {method}; only {' and '.join(sorted(METHODS))} change nothing")
@@ -96,6 +98,7 @@ class Exchange(Probe):
         self.route = self.path = path
         self.shape = body or {}
         self.origin = origin
+        self.explained_by = explained_by
         self.credential = credential
         self.method = method
         self.url = url
@@ -199,7 +202,7 @@ class HttpProbe(Exchange):
     def value(self, scene: Scene) -> "Answer":
         answer = self.answer(scene)
         if answer.status != "answered":
-            raise NoData(answer.error)
+            raise NoData(answer.error, self.explained_by)
         return answer
 
     @property
@@ -242,6 +245,7 @@ class Options(TypedDict, total=False):
     types: Iterable[str]
     body: Shape | None
     origin: Origin
+    explained_by: str | None
 
 
 def get(system: type[System], path: str, **options: Unpack[Options]) -> HttpProbe:
