@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from healthgate.claim.catalogue import load
 from healthgate.environment import reader
 from healthgate.fit import command
 from healthgate.fit.likeness import ALIKE, alike, leaves
+from healthgate.observe.plan import left_out
 from tests.field.places import BLOCK, CATALOGUE
 from tests.parts.redis_server import say, serving
 from tests.parts.target import Target
@@ -160,6 +162,31 @@ def test_what_is_chosen_may_be_absent_and_what_reads_it_is_left_out(kettle: Kett
     absent = kettle.profile["kettle"]["absent"]
     assert sorted(name for one in absent for name in one.get("checks", ())) == ["kettle.drain", "kettle.mode"]
     assert [one["metrics"] for one in absent if "metrics" in one] == [["kettle_heat"]]
+
+
+def test_a_path_of_which_every_member_is_absent_is_read_again(kettle: Kettle) -> None:
+    """All that was chosen of it is not here: the second time nothing is left to decide."""
+    kettle.target.answers["/drain"] = {}
+
+    assert kettle.fit()[0] == command.DIFFERS
+    assert kettle.fit()[0] == command.FITS
+
+
+def test_the_kind_of_a_metric_that_is_absent_is_left_out(kettle: Kettle) -> None:
+    """Not told as a metric that is missing."""
+    typed = """
+@check("kettle.kind", METRICS.typed("kettle_heat", "gauge"), name="kind", stays=equals(True), **TOLD)
+def test_kind(verdict):
+    assert verdict.healthy, verdict
+"""
+    (kettle.root / "checks/kettle/test_kettle.py").write_text(CHECKS + typed)
+    kettle.target.answers["/metrics"] = page("kettle_boils_total 4\n")
+
+    assert kettle.fit()[0] == command.DIFFERS
+    assert kettle.fit()[0] == command.FITS
+    profile = reader.read(kettle.root / "environments/here.yaml", load(kettle.root / "checks", kettle.root), "here")
+    left = left_out(load(kettle.root / "checks", kettle.root).checks["kettle.kind"], profile.present())
+    assert "kettle lacks kettle_heat" in str(left)
 
 
 BOARD = '''

@@ -118,7 +118,8 @@ def _members(found: Route, came: Any, body: Facts, here: Here) -> None:
     alone = [path for path in alone if not any(path.startswith(f"{outer}.*") for outer in silent)]
     found.absent = [path for path in alone if gone[path].chosen]
     found.missing = [path for path in alone if not gone[path].chosen]
-    found.odd = deviations(body, {path: one for path, one in shape.items() if path not in gone})
+    there_too = {path: one for path, one in shape.items() if path not in gone and here.lacks(route, path) is None}
+    found.odd = deviations(body, there_too)
 
 
 def innermost(shape: Mapping[str, Expected]) -> dict[str, Expected]:

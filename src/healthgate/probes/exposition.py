@@ -11,7 +11,7 @@ from healthgate.claim.facts import NoData
 from healthgate.claim.here import AS_DOCUMENTED, Here
 from healthgate.claim.observation import Observation, Request
 from healthgate.claim.shape import Expected
-from healthgate.claim.source import Derived, Lacking, Later, Measured, Probe, Scene, Source
+from healthgate.claim.source import Derived, Lacking, Later, Measured, Probe, Scene, Source, tried
 from healthgate.claim.system import System
 from healthgate.claim.tally import Growth, Tally
 from healthgate.printable import printable
@@ -203,6 +203,13 @@ class Sound(Source):
         return self.page.where(systems)
 
 
+class Typed(Derived):
+    """Whether a page has a metric of some kind, where the metric is not absent."""
+
+    def where(self, systems: Mapping[str, System]) -> str:
+        return self.sources[0].where(systems)
+
+
 class Exposition(Exchange):
     """A GET of a metrics page: asked once, parsed once, read by all checks. `url` names the setting of the address.
 
@@ -239,17 +246,17 @@ class Exposition(Exchange):
     def typed(self, name: str, kind: str) -> Source:
         """Return whether the page has a metric of this name and kind, or gives it no type.
 
-        One that is not there is false, not missing.
+        One that is not there is false, not missing; one that is absent here by the profile's word leaves this out.
         """
 
-        def there(page: Page) -> Measured:
+        def there(page: Page, _: float | NoData) -> Measured:
             if name not in page.names:
                 return Measured(False, f"{name} is missing")
             found = page.kind(name)
             right = found in {kind, "untyped"}
             return Measured(right, found if right else f"{name} is {found}, not {kind}")
 
-        return Derived(there, (self,))
+        return Typed(there, (self, tried(self[name])))
 
     @property
     def sound(self) -> Source:
