@@ -24,6 +24,7 @@ from healthgate.probes.http import HttpRequest
 from healthgate.probes.listening import StreamRequest
 from healthgate.probes.port import PortRequest
 from healthgate.probes.redis import RedisRequest
+from healthgate.probes.redis_channels import SubscribeRequest
 from healthgate.probes.tls import TlsRequest
 from healthgate.secret import Redactor
 
@@ -31,6 +32,7 @@ place = sys.argv[2]
 requests = {
     "http.client": lambda: HttpRequest("it", "GET", Url(f"http://{place}"), "/", None, 1.0, 1000),
     "redis.connection": lambda: RedisRequest("it", Address(place), ("PING",), None, None, 1.0, 1000),
+    "redis.exceptions": lambda: SubscribeRequest("it", Address(place), ("news",), None, 0.5, 0.1, 1, 1000),
     "websockets.client": lambda: StreamRequest("it", StreamUrl(f"ws://{place}"), 0.3, 0.1, 1, 1000, (), None),
     "ssl": lambda: PortRequest("it", Address(place), 1.0),
 }
@@ -42,7 +44,7 @@ print(task.observation.status, task.observation.elapsed_ms < 1000)
 """
 
 
-@pytest.mark.parametrize("module", ["http.client", "redis.connection", "websockets.client", "ssl"])
+@pytest.mark.parametrize("module", ["http.client", "redis.connection", "redis.exceptions", "websockets.client", "ssl"])
 def test_a_library_that_takes_longer_to_import_than_the_deadline_makes_nobody_late(module: str) -> None:
     """It is imported before the deadline begins; the answer is the target's own."""
     command = [sys.executable, "-c", ASKING, module, f"127.0.0.1:{closed_port()}"]

@@ -134,20 +134,11 @@ class RedisNodes(Probe):
         return "redis " + ", ".join(f"{node} {address}" for node, address in addresses.items())
 
 
-@dataclass(frozen=True)
-class RedisRequest:
-    """Everything that is asked of one node; times in seconds, `budget` in bytes."""
+class ToNode:
+    """A request to the node at `address`, with the `password` if there is one."""
 
-    id: str
     address: Address
-    commands: tuple[str, ...]
-    hashes: str | None
     password: Secret | None
-    deadline: float
-    budget: int
-    database: int = 0
-    keys: str | None = None
-    of_each: tuple[str, ...] = ()
 
     @property
     def host(self) -> str:
@@ -164,6 +155,22 @@ class RedisRequest:
         from healthgate.wire import bounded  # noqa: F401, PLC0415 (only a run that needs it pays for it)
 
         _library()
+
+
+@dataclass(frozen=True)
+class RedisRequest(ToNode):
+    """Everything that is asked of one node; times in seconds, `budget` in bytes."""
+
+    id: str
+    address: Address
+    commands: tuple[str, ...]
+    hashes: str | None
+    password: Secret | None
+    deadline: float
+    budget: int
+    database: int = 0
+    keys: str | None = None
+    of_each: tuple[str, ...] = ()
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Ask the node; the connection is closed in every case."""

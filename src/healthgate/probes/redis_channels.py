@@ -10,7 +10,7 @@ from healthgate.claim.observation import Observation, Request
 from healthgate.claim.source import Outcome, Probe, Scene, Source
 from healthgate.claim.system import Address, System
 from healthgate.probes.listening import Message
-from healthgate.probes.redis import connected, explained, host_and_port
+from healthgate.probes.redis import ToNode, connected, explained, host_and_port
 from healthgate.probes.staying import seconds
 from healthgate.secret import Redactor, Secret
 
@@ -113,7 +113,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class SubscribeRequest:
+class SubscribeRequest(ToNode):
     """One subscription with everything it needs; times in seconds, `budget` in bytes."""
 
     id: str
@@ -129,16 +129,6 @@ class SubscribeRequest:
     def deadline(self) -> float:
         """Seconds from connecting to the end."""
         return self.open_within + self.listen
-
-    @property
-    def host(self) -> str:
-        """Where the request goes."""
-        return f"redis://{self.address}"
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The password, if any."""
-        return (self.password,) if self.password is not None else ()
 
     def make(self, connection: Any, redactor: Redactor) -> tuple[Observation, Any]:  # noqa: ARG002
         """Subscribe and listen; the connection is closed in every case."""
