@@ -102,6 +102,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="try the canary by what Prometheus has recorded of the last time that --for says, and look at nothing",
     )
     option("--record", metavar="FILE", help="keep what each tick of a trial brought, a line of JSON each")
+    option(
+        "--learn",
+        metavar="FILE",
+        help="keep what both sides do on one version for all the time that --for says, and judge no comparison",
+    )
+    option("--usual", metavar="FILE", help="hold nothing against a canary that --learn has kept as usual")
     option("--replay", metavar="FILE", help="judge a trial that --record has kept, and nothing else")
     option("--pictures", metavar="DIR", help="draw how each comparison of a trial came to its verdict, an SVG each")
     option(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from healthgate.canary.record import Header, RecordError, Series, Tick, header, line, read
+from healthgate.canary.record import Header, RecordError, Series, Tick, header, line, read, with_usual
 
 ERRORS = Series("forge.errors", "count", "errors", "Errors of streams", allowed=0.02)
 HEAT = Series("forge.heat", "gauge", "%", "Heat", worse_by=1.5, tolerates=2.0, worse="lower")
@@ -111,3 +111,42 @@ def test_what_is_no_recorded_trial_is_refused_by_its_line(text: list[str], messa
     with pytest.raises(RecordError) as found:
         list(read(text, "f")[1])
     assert message in str(found.value)
+
+
+def an_hour(**values: Any) -> list[Tick]:
+    return [Tick(5.0 * number, **values) for number in range(1, 721)]
+
+
+def test_what_is_usual_is_known_by_comparison() -> None:
+    errors = an_hour(id="forge.errors", baseline=1, canary=2)
+    other = an_hour(id="forge.other", baseline=1, canary=2)
+    past = replace(TRIAL, series={**TRIAL.series, "forge.other": replace(ERRORS, id="forge.other")})
+    assert with_usual(TRIAL, past, [*errors, *other], "usual.jsonl").usual == {"forge.errors": errors}
+
+
+@pytest.mark.parametrize(
+    ("past", "ticks", "message"),
+    [
+        (
+            replace(TRIAL, every_s=1.0),
+            an_hour(id="forge.heat", baseline=1, canary=1),
+            "take 1 s, those of this trial 5",
+        ),
+        (
+            replace(TRIAL, series={"forge.heat": replace(HEAT, kind="count")}),
+            an_hour(id="forge.heat", baseline=1, canary=1),
+            "it has none of the comparisons of this trial; it has forge.heat",
+        ),
+        (
+            TRIAL,
+            an_hour(id="forge.heat", baseline=1, canary=1)[:120],
+            "it has 10 m of both sides, expected 20 m at least",
+        ),
+        (TRIAL, an_hour(id="forge.heat", baseline=1, canary=None), "it has 0 s of both sides"),
+    ],
+)
+def test_what_says_nothing_of_a_trial_is_not_its_usual(past: Header, ticks: list[Tick], message: str) -> None:
+    with pytest.raises(RecordError) as refused:
+        with_usual(TRIAL, past, ticks, "usual.jsonl")
+    assert str(refused.value).startswith("usual.jsonl: ")
+    assert message in str(refused.value)

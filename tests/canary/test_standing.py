@@ -57,6 +57,25 @@ def test_less_is_worse_where_it_is_declared_so(canary: float, decision: str) -> 
     assert "× the canary" in one["reason"]
 
 
+@pytest.mark.parametrize(("worse", "sides"), [("higher", (100, 130)), ("lower", (130, 100))])
+def test_what_the_sides_usually_differ_by_is_not_held_against_the_canary(worse: str, sides: tuple[int, int]) -> None:
+    lot = random.Random(5)
+    past = [Tick(5.0 * n, "forge.errors", chance(sides[0], lot), chance(sides[1], lot)) for n in range(1, 721)]
+    series = {"forge.errors": replace(ERRORS, worse=worse, worse_by=1.1, tolerates=2.0)}
+
+    without = fed(Standings(replace(TRIAL, series=series)), "forge.errors", *sides)
+    informed = fed(Standings(replace(TRIAL, series=series, usual={"forge.errors": past})), "forge.errors", *sides)
+
+    assert (without.decision, informed.decision) == ("rollback", "pass")
+
+
+def test_a_history_that_is_too_short_is_said_and_decides_nothing() -> None:
+    past = [Tick(5.0 * number, "forge.errors", 4, 5) for number in range(1, 60)]
+    standings = Standings(replace(TRIAL, series={"forge.errors": ERRORS}, usual={"forge.errors": past}))
+    assert standings.decision == "inconclusive"
+    assert "the history has 5 m of both sides; at least 20 m" in standings.reason
+
+
 def test_that_nothing_happens_is_proven_where_it_is_allowed() -> None:
     (one,) = fed(stand(replace(ERRORS, allowed=0.02)), "forge.errors", 0, 0, of=20).record()["comparisons"]
     assert one["decision"] == "pass"

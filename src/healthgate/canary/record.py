@@ -5,10 +5,12 @@ What is read is refused with the number of the line; a tick that should have com
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from healthgate.canary.usual import LEAST_S
+from healthgate.duration import roughly
 from healthgate.printable import finite, printable
 
 VERSION = 1
@@ -78,6 +80,7 @@ class Header:
     """What is known before the first tick.
 
     `started_at` in seconds since 1970, `every_s` the seconds of a tick, `within_s` those that the trial may take.
+    `usual` is what both sides did on one version, by comparison; it is no part of the file.
     """
 
     baseline: str
@@ -86,6 +89,7 @@ class Header:
     every_s: float
     within_s: float
     series: Mapping[str, Series] = field(default_factory=dict)
+    usual: Mapping[str, Sequence[Tick]] = field(default_factory=dict)
 
 
 def header(trial: Header) -> str:
@@ -130,6 +134,29 @@ def read(lines: Iterable[str], name: str) -> tuple[Header, Iterator[Tick]]:
         raise RecordError(f"{name}: it is empty; the first line is the header that --record writes")
     trial = _header(_object(first[1], f"{name}:1"), f"{name}:1")
     return trial, _ticks(numbered, trial, name)
+
+
+def with_usual(trial: Header, past: Header, ticks: Iterable[Tick], name: str) -> Header:
+    """Return a trial that knows what both sides did on one version, as the file `name` has it.
+
+    RecordError where that says nothing of this trial: other ticks, no comparison of it, or less than 20 minutes.
+    """
+    if past.every_s != trial.every_s:
+        words = f"its ticks take {past.every_s:g} s, those of this trial {trial.every_s:g} s"
+        raise RecordError(f"{name}: {words}; tick alike: --every {past.every_s:g}s")
+    found: dict[str, list[Tick]] = {}
+    for tick in ticks:
+        here = trial.series.get(tick.id)
+        if here is not None and here.kind == past.series[tick.id].kind:
+            found.setdefault(tick.id, []).append(tick)
+    if not found:
+        raise RecordError(f"{name}: it has none of the comparisons of this trial; it has {', '.join(past.series)}")
+    both = [sum(None not in (one.baseline, one.canary) for one in several) for several in found.values()]
+    known_s = max(both) * past.every_s
+    if known_s < LEAST_S:
+        words = f"{roughly(known_s)} of both sides"
+        raise RecordError(f"{name}: it has {words}, expected {roughly(LEAST_S)} at least; --learn for an hour")
+    return replace(trial, usual=found)
 
 
 def _ticks(numbered: Iterable[tuple[int, str]], trial: Header, name: str) -> Iterator[Tick]:

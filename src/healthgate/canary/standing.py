@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -34,7 +36,8 @@ class Standing:
 
     def __init__(self, series: Series, header: Header, alpha: float) -> None:
         self.series = series
-        self.trial = Trial(
+        plan = partial(
+            Trial,
             series.kind,
             alpha=alpha,
             worse_by=series.worse_by,
@@ -43,6 +46,12 @@ class Standing:
             within_s=header.within_s,
             seed=crc32(series.id.encode()),
         )
+        usual = header.usual.get(series.id)
+        try:
+            self.trial = plan(history=None if usual is None else [_pair(series, tick) for tick in usual])
+        except ValueError as error:
+            self.series = replace(series, spoilt=series.spoilt or str(error))
+            self.trial = plan()
         self.allowance: Allowance | None = None
         if series.allowed is not None:
             self.allowance = Allowance(series.allowed if series.kind == "count" else OFTEN)
@@ -64,10 +73,7 @@ class Standing:
         if tick.of is not None:
             self._of = (self._of or 0.0) + tick.of
         self._allow(tick)
-        if self.series.worse == "higher":
-            self.trial.tick(tick.baseline, tick.canary)
-        else:
-            self.trial.tick(tick.canary, _mean(tick.baseline))
+        self.trial.tick(*_pair(self.series, tick))
 
     def _allow(self, tick: Tick) -> None:
         """Tell the allowance what the canary did."""
@@ -246,6 +252,11 @@ class Standings:
         told = ", ".join(f"{number} {name}" for name, number in counts.items())
         names = f"canary {self.header.canary} against {self.header.baseline}"
         return [*found, f"{self.decision.upper()}: {names} in {self.seconds:.0f} s: {told or 'nothing compared'}"]
+
+
+def _pair(series: Series, tick: Tick) -> tuple[float | list[float] | None, float | None]:
+    """Return what a trial is to take for baseline and canary: where less is worse, the other way round."""
+    return (tick.baseline, tick.canary) if series.worse == "higher" else (tick.canary, _mean(tick.baseline))
 
 
 def _mean(values: float | list[float] | None) -> float | None:

@@ -97,7 +97,7 @@ class Options:
 
     def _check_outputs(self) -> None:
         option, problems = self.option, self.problems
-        if option.trial_for or option.record or option.pictures or option.from_prometheus:
+        if any((option.trial_for, option.record, option.learn, option.usual, option.pictures, option.from_prometheus)):
             from healthgate.hooks import trial  # noqa: PLC0415
 
             problems += trial.problems(option)

@@ -19,7 +19,7 @@ from healthgate.claim.check import Check, declared_on
 from healthgate.claim.compared import Compared
 from healthgate.hooks.failure import HealthFailedError
 from healthgate.judge.canary import compare
-from healthgate.judge.outcome import INCONCLUSIVE, UNDELIVERED
+from healthgate.judge.outcome import INCONCLUSIVE, PASSED, UNDELIVERED
 from healthgate.observe.observer import Cost, Observer
 from healthgate.observe.plan import left_out, plan
 from healthgate.run import comparable, trial
@@ -63,6 +63,7 @@ class CanaryTrial:
         self.ticks: list[record.Tick] = []
         self.trouble: list[str] = []
         self.note = "it was not tried: the run ended before"
+        self.learned = 0
         self.cost = Cost()
         self._kept: Any = None
 
@@ -118,14 +119,22 @@ class CanaryTrial:
         same = {} if self.option.from_prometheus else comparable.themselves(self.comparisons, *sides)
         if len(same) == len(self.comparisons):
             raise pytest.UsageError(f"--canary {self.canary}: {next(iter(same.values()))}")
+        usual = recorded("--usual", self.option.usual, self._place(self.option.usual)) if self.option.usual else None
         observer = Observer(self.run.redactor, lambda *_: None)
+        live = self._learned if self.option.learn else self._watched
         try:
-            header, ticks = (self._recalled if self.option.from_prometheus else self._watched)(sides, same, observer)
-            self.standings = Standings(header)
+            header, ticks = (self._recalled if self.option.from_prometheus else live)(sides, same, observer)
+            header = header if usual is None else record.with_usual(header, *usual, f"--usual {self.option.usual}")
             self._keep(record.header(header))
-            trial.decide(self.standings, map(self._kept_too, ticks), Told(self.config).show)
-        except RateError as error:
+            if self.option.learn:
+                self._learn(header, ticks)
+            else:
+                self.standings = Standings(header)
+                trial.decide(self.standings, map(self._kept_too, ticks), Told(self.config).show)
+        except (RateError, record.RecordError) as error:
             raise pytest.UsageError(str(error)) from None
+        except trial.BuildError as error:
+            raise pytest.UsageError(f"--learn: {error}") from None
         finally:
             observer.close()
             self.cost = observer.cost
@@ -147,6 +156,21 @@ class CanaryTrial:
         past = Recording(sides, stages, self.comparisons, since, until, self.every, self.run.redactor)
         return trial.recalled(past, self.run.profiles, observer)
 
+    def _learned(
+        self, sides: tuple[Side, Side], _: Mapping[str, str], observer: Observer
+    ) -> tuple[record.Header, Iterator[list[record.Tick]]]:
+        looking = Looking(*sides, self.comparisons, self.every, self.run.redactor)
+        return trial.learned(looking, self.within, observer)
+
+    def _learn(self, header: record.Header, ticks: Iterable[list[record.Tick]]) -> None:
+        """Keep every tick; nothing is judged."""
+        told = Told(self.config)
+        for several in ticks:
+            self._kept_too(several)
+            told.learns(header, several[-1].at)
+        self.learned = len(header.series)
+        self.note = "nothing is judged while it is learned what both sides do on one version"
+
     def _kept_too(self, ticks: list[record.Tick]) -> list[record.Tick]:
         self.ticks += ticks
         for tick in ticks:
@@ -155,9 +179,10 @@ class CanaryTrial:
 
     def _keep(self, line: str) -> None:
         """Add a line to the file that was asked for; a trial goes on without it."""
-        if not self.option.record or self.trouble:
+        name = self.option.record or self.option.learn
+        if not name or self.trouble:
             return
-        path = self._place(self.option.record)
+        path = self._place(name)
         try:
             if self._kept is None:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +190,8 @@ class CanaryTrial:
             self._kept.write(f"{self.run.redactor.text(line)}\n")
             self._kept.flush()
         except OSError as error:
-            self.trouble.append(f"--record {path}: {error.strerror}; the verdict stands")
+            words = "nothing is learned" if self.option.learn else "the verdict stands"
+            self.trouble.append(f"--{'learn' if self.option.learn else 'record'} {path}: {error.strerror}; {words}")
 
     def _place(self, name: str) -> Path:
         return self.config.invocation_params.dir / str(name)
@@ -181,6 +207,8 @@ class CanaryTrial:
     @property
     def exit_code(self) -> int:
         """0, 1 or 12, as the comparisons have it together."""
+        if self.learned:
+            return PASSED
         return self.standings.exit_code if self.standings is not None else INCONCLUSIVE
 
     @property
@@ -192,6 +220,8 @@ class CanaryTrial:
 
     def lines(self) -> list[str]:
         """Return a line for each comparison, then the decision."""
+        if self.learned:
+            return [f"learned {self.learned} comparisons: {self.option.learn}; try canaries with --usual and this file"]
         if self.standings is None:
             return [f"comparisons: {self.note}"]
         asked = f"tried with {self.cost.requests} requests over {self.cost.connections} connections"
@@ -211,6 +241,8 @@ class CanaryTrial:
 
         `exit_code` is that of the run; where that is not the trial's, what comparing states found says why.
         """
+        if self.option.learn:
+            return self.trouble
         found = self.standings.record() if self.standings is not None else self._untried()
         if exit_code != found["exit"]:
             reason = states.lines()[0] if states else found["reason"]
@@ -291,6 +323,12 @@ class Told:
             told = ", ".join(f"{number} {decision}" for decision, number in Counter(self._decided.values()).items())
             self._reporter.rewrite(f"{now}: {told}", erase=True)
 
+    def learns(self, header: record.Header, at: float) -> None:
+        """Say how much is learned."""
+        if self._reporter is not None and at >= self._next:
+            self._next = at + max(header.every_s, header.within_s / BLOCKS)
+            self._line(f"{at:.0f} s of {duration.spoken(header.within_s)} are learned from")
+
     def _line(self, text: str) -> None:
         if self._live:
             self._reporter.rewrite("", erase=True)
@@ -300,8 +338,13 @@ class Told:
 def problems(option: Any) -> Iterator[str]:
     """Yield what is wrong with the options of a trial."""
     if not option.trial_for:
-        yield "--record, --pictures and --from-prometheus are about a trial: say how long it takes, as in --for 10m"
+        words = "--record, --learn, --usual, --pictures and --from-prometheus are about a trial"
+        yield f"{words}: say how long it takes, as in --for 10m"
         return
+    if option.learn:
+        others = [name for name in ("record", "usual", "pictures") if getattr(option, name)]
+        if others:
+            yield f"--learn keeps every tick and judges none: leave --{others[0]} out"
     seconds = {}
     for name, text in (("--for", option.trial_for), ("--every", option.every)):
         try:
@@ -331,23 +374,19 @@ def replayed(option: Any, folder: Path) -> tuple[list[str], int]:
 
     UsageError for a file that is no recorded trial: all of it is read, also what came after it was decided.
     """
-    place = folder / option.replay
-    try:
-        with place.open(encoding="utf-8") as lines:
-            header, ticks = record.read(lines, option.replay)
-            standings, taken = Standings(header), list[record.Tick]()
-            for _, several in groupby(ticks, key=lambda tick: tick.at):
-                found = list(several)
-                if standings.decision == "undecided":
-                    standings.take(found)
-                    taken += found
-    except OSError as error:
-        raise pytest.UsageError(f"--replay {option.replay} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        words = "is not UTF-8 text; expected the lines that --record writes"
-        raise pytest.UsageError(f"--replay {option.replay} {words}") from None
-    except record.RecordError as error:
-        raise pytest.UsageError(f"--replay {error}") from None
+    header, ticks = recorded("--replay", option.replay, folder / option.replay)
+    if option.usual:
+        past = recorded("--usual", option.usual, folder / option.usual)
+        try:
+            header = record.with_usual(header, *past, f"--usual {option.usual}")
+        except record.RecordError as error:
+            raise pytest.UsageError(str(error)) from None
+    standings, taken = Standings(header), list[record.Tick]()
+    for _, several in groupby(ticks, key=lambda tick: tick.at):
+        found = list(several)
+        if standings.decision == "undecided":
+            standings.take(found)
+            taken += found
     standings.finish()
     code, said = standings.exit_code, standings.lines()
     trouble = [_write(folder / option.verdict, standings.record())]
@@ -358,6 +397,21 @@ def replayed(option: Any, folder: Path) -> tuple[list[str], int]:
     if any(trouble):
         code, said = code or UNDELIVERED, [*filter(None, trouble), *said]
     return said, code
+
+
+def recorded(option: str, name: str, place: Path) -> tuple[record.Header, list[record.Tick]]:
+    """Return the header and all ticks of the file that an option names; UsageError where it is no recorded trial."""
+    try:
+        with place.open(encoding="utf-8") as lines:
+            header, ticks = record.read(lines, name)
+            return header, list(ticks)
+    except OSError as error:
+        raise pytest.UsageError(f"{option} {name} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        words = "is not UTF-8 text; expected the lines that --record and --learn write"
+        raise pytest.UsageError(f"{option} {name} {words}") from None
+    except record.RecordError as error:
+        raise pytest.UsageError(f"{option} {error}") from None
 
 
 def _draw(folder: Path, several: "Mapping[str, Course]") -> str:

@@ -85,6 +85,19 @@ def one_build(looking: Looking, scenes: tuple[Scene, Scene], system: str) -> str
     return ", ".join(sorted(there)) if there == here else ""
 
 
+def two_builds(looking: Looking, scenes: tuple[Scene, Scene]) -> str | None:
+    """Say that the sides run different builds of a system; None where they do not, or do not say."""
+    for system in sorted({one.system for one in looking.comparisons.values()}):
+        told = [
+            sorted(set(_builds(looking, side, scene, system)))
+            for side, scene in zip(looking.sides, scenes, strict=True)
+        ]
+        if all(told) and told[0] != told[1]:
+            runs = zip(looking.sides, told, strict=True)
+            return " and ".join(f"{side.environment} runs {', '.join(builds)}" for side, builds in runs)
+    return None
+
+
 def _builds(looking: Looking, side: Side, scene: Scene, system: str) -> Iterator[str]:
     probes = {probe for one in looking.comparisons.values() for probe in one.reading.probes(side.systems)}
     for probe in probes:

@@ -20,6 +20,10 @@ from healthgate.run.run import Run
 Progress = Callable[[Standings], None]
 
 
+class BuildError(Exception):
+    """What both sides usually differ by was to be learned, and they run two versions; the text says which."""
+
+
 def header(looking: Looking, spoilt: Mapping[str, str], started_at: float, within: float) -> Header:
     """Return what is known before the first tick."""
     told = {name: series(one, spoilt.get(name, "")) for name, one in looking.comparisons.items()}
@@ -45,6 +49,18 @@ def watched(
     quiet = comparable.in_maintenance(looking.comparisons, profiles, now, now + within)
     spoilt = {**comparable.doubts(looking, scenes), **spoilt, **quiet}
     return header(looking, spoilt, now, within), _ticks(looking, within, observer)
+
+
+def learned(looking: Looking, within: float, observer: Observer) -> tuple[Header, Iterator[list[Tick]]]:
+    """Look once, and return what each tick brings from now on: what both sides do on one version, and is not judged.
+
+    BuildError where they say that they run two.
+    """
+    scenes = looking.ask(observer)
+    looking.begin(scenes)
+    if (differing := comparable.two_builds(looking, scenes)) is not None:
+        raise BuildError(f"{differing}; both sides must run one version while they are learned from")
+    return header(looking, {}, time.time(), within), _ticks(looking, within, observer)
 
 
 def recalled(
