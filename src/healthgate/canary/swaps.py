@@ -7,9 +7,9 @@ that the sum of differences can be at; what has crossed the line is taken out. A
 """
 
 import math
-from collections import Counter
+import struct
 from collections.abc import Sequence
-from operator import add
+from functools import cache
 
 WIDEST = 2048
 """Places that are kept; where they do not suffice, the grid becomes twice as coarse. To look at all takes 0.1 ms."""
@@ -29,8 +29,11 @@ FREAK = 4.0
 FAR = 1e-8
 """Weight of places far below that are given up; they count as if they had crossed the line, to be safe."""
 
-LARGE = 1e250
-"""Weights are brought down again before they leave the range of a float."""
+PLACE, DOWN = 64, 8
+"""Bits of a place, and by how many its weight is brought down before it outgrows them."""
+
+BATCH = 256
+"""Places whose lowest bits are kept ready, or a multiple of that."""
 
 
 class Proof:
@@ -105,16 +108,27 @@ def spread(values: Sequence[float]) -> float:
     return found if found > 1e-18 * middle * middle else 0.0
 
 
+@cache
+def left(batches: int) -> int:
+    """Return all bits but the DOWN highest of each place, of so many batches of places."""
+    return int.from_bytes(((1 << PLACE - DOWN) - 1).to_bytes(PLACE // 8, "little") * (BATCH * batches), "little")
+
+
 class Swaps:
-    """The sum of the canary's differences among all that chance could have made of the same values."""
+    """The sum of the canary's differences among all that chance could have made of the same values.
+
+    The weights of all places stand side by side in one whole number, PLACE bits each, the lowest place first: to shift
+    and to add such numbers moves all of them at once. Their total stays below the size of a place; before it would not,
+    all are brought down. What is lost by that counts as if it had crossed the line, to be safe.
+    """
 
     def __init__(self, seed: int) -> None:
         """`seed` is that of the coin that is thrown where the grid becomes coarser."""
         self._coin = seed
-        self._weights = [1.0]
+        self._total = self._weights = 1 << (PLACE - DOWN)
+        self._many = 1
         self._lowest = 0
-        self._total = 1.0
-        self._crossed = 0.0
+        self._crossed = 0
         self._at = 0
         self.unit = 1
         """Width of a place, in places of the grid that it began with."""
@@ -124,47 +138,49 @@ class Swaps:
 
     def add(self, places: Sequence[int]) -> None:
         """Add the differences of one tick on the grid, the canary's first; in each way another one is the canary's."""
+        while self._total * len(places) >> PLACE:
+            self._bring_down()
         self._at += places[0]
-        lowest, highest = min(places), max(places)
-        before, width = self._weights, highest - lowest
-        if len(places) == 2 and 0 < width < len(before):
-            self._weights = [*before[:width], *map(add, before[width:], before), *before[-width:]]
-        else:
-            after = [0.0] * (len(before) + width)
-            for place, times in Counter(places).items():
-                weighed = before if times == 1 else [times * weight for weight in before]
-                first, end = place - lowest, place - lowest + len(before)
-                after[first:end] = map(add, after[first:end], weighed)
-            self._weights = after
+        lowest = min(places)
+        self._weights = sum(self._weights << PLACE * (place - lowest) for place in places)
+        self._many += max(places) - lowest
         self._lowest += lowest
         self._total *= len(places)
         self._crossed *= len(places)
-        while len(self._weights) > WIDEST:
+        while self._many > WIDEST:
             self._coarser()
-        if self._total > LARGE:
-            self._weights = [weight / self._total for weight in self._weights]
-            self._crossed /= self._total
-            self._total = 1.0
 
     def chance(self) -> float:
         """Return the share of all ways that lie as far up or have crossed the line; as it was when that was crossed."""
         if self.beyond:
             return self._proven
-        return min(1.0, (self._crossed + sum(self._weights[max(self._at - self._lowest, 0) :])) / self._total)
+        return min(1.0, (self._crossed + sum(self._places()[max(self._at - self._lowest, 0) :])) / self._total)
 
     def look(self, spend: float) -> None:
         """Draw the line where all that has crossed it by now is at most `spend` (0 to 1) of all ways."""
-        weights, crossed, room = self._weights, self._crossed, spend * self._total
-        while weights and crossed + weights[-1] <= room:
-            crossed += weights.pop()
-            if self._lowest + len(weights) <= self._at and not self.beyond:
+        weights, crossed, room = self._places(), self._crossed, spend * self._total
+        kept = len(weights)
+        while kept and crossed + weights[kept - 1] <= room:
+            kept -= 1
+            crossed += weights[kept]
+            if self._lowest + kept <= self._at and not self.beyond:
                 self.beyond, self._proven = True, crossed / self._total
-        self._crossed = crossed
         least = FAR * self._total
-        lost = next((place for place, weight in enumerate(weights) if weight > least), 0)
-        self._crossed += sum(weights[:lost])
-        del weights[:lost]
+        lost = next((place for place, weight in enumerate(weights[:kept]) if weight > least), 0)
+        self._crossed = crossed + sum(weights[:lost])
+        self._weights = (self._weights & (1 << PLACE * kept) - 1) >> PLACE * lost
+        self._many = kept - lost
         self._lowest += lost
+
+    def _places(self) -> tuple[int, ...]:
+        """Return the weight of each place, the lowest first."""
+        return struct.unpack(f"<{self._many}Q", self._weights.to_bytes(self._many * PLACE // 8, "little"))
+
+    def _bring_down(self) -> None:
+        """Divide all weights by the same, and cut off what is no whole number then."""
+        self._weights = (self._weights >> DOWN) & left(-(-self._many // BATCH))
+        self._total >>= DOWN
+        self._crossed = (self._crossed >> DOWN) + self._many + 1
 
     def _coarser(self) -> None:
         """Make the grid twice as coarse. What lies between two places goes to either with the same probability.
@@ -172,13 +188,14 @@ class Swaps:
         So does the sum that was seen, by a coin: it stays one of the ways.
         """
         first = self._lowest // 2
-        after = [0.0] * ((self._lowest + len(self._weights)) // 2 - first + 1)
-        for place, weight in enumerate(self._weights, self._lowest - 2 * first):
-            after[place // 2] += weight / 2
-            after[(place + 1) // 2] += weight / 2
+        after = [0] * ((self._lowest + self._many) // 2 - first + 1)
+        for place, weight in enumerate(self._places(), self._lowest - 2 * first):
+            after[place // 2] += weight // 2
+            after[(place + 1) // 2] += weight - weight // 2
         while len(after) > 1 and not after[-1]:
             after.pop()
-        self._weights, self._lowest = after, first
+        self._weights, self._many = int.from_bytes(struct.pack(f"<{len(after)}Q", *after), "little"), len(after)
+        self._lowest = first
         if self._at % 2:
             self._coin = (self._coin * 1103515245 + 12345) % 2**31
             self._at += 1 if self._coin >> 30 else -1
