@@ -180,7 +180,8 @@ def test_gateway_requests_are_logged_with_their_id(lab: RunningLab) -> None:
 
 def test_a_part_that_is_down_is_told_alone(lab: RunningLab) -> None:
     handle = lab.fault("F.http.down", service="sse")
-    assert [lab.is_up(part) for part in ("market", "wsmanager", "sse")] == [True, True, False]
+    parts = ("market", "wsmanager", "sse")
+    wait_until(lambda: [lab.is_up(one) for one in parts] == [True, True, False], 30, "the event streams alone are down")
     lab.heal(handle)
     wait_until(lambda: lab.is_up("sse"), 30, "the event streams are up")
     with pytest.raises(RefusedError, match="redis is no part, only prometheus, wsmanager, sse, market are"):
