@@ -255,7 +255,7 @@ def test_a_comparison_that_is_declared_wrongly_is_refused(tried: Project, right:
     [
         (None, "--replay trial.jsonl cannot be read: No such file or directory"),
         (b"", "--replay trial.jsonl: it is empty"),
-        (b"\xff\xfe", "is not UTF-8 text; expected the lines that --record writes"),
+        (b"\xff\xfe", "is not UTF-8 text; expected the lines that --record and --learn write"),
         (b'{"healthgate": "other"}\n', "--replay trial.jsonl:1: it is no recorded trial"),
     ],
     ids=["none", "empty", "binary", "other"],
